@@ -1,0 +1,180 @@
+# Makefile - builds, tests and installs lua-resty-vaults.
+#
+# For:   naming what is built from what; each gate is one target, its work is in tools/.
+# Never: logic that needs a shell function (tools/), machine paths.
+#
+# Useful settings: CC=clang, BUILD=folder, STATIC_CURL=1, LUA_INCDIR=folder, PREFIX, DESTDIR,
+# TESTS="base64 ini" (which C test programs to run), FUZZ_SECONDS=60.
+
+BUILD        ?= build
+CC           ?= cc
+PKG_CONFIG   ?= pkg-config
+LUAJIT       ?= luajit
+CLANG        ?= clang
+FUZZ_SECONDS ?= 60
+STATIC_CURL  ?= 0
+
+PREFIX        ?= /usr/local
+LUA_LIBDIR    ?= $(PREFIX)/lib/lua/5.1
+LUA_MODULEDIR ?= $(PREFIX)/share/lua/5.1
+BINDIR        ?= $(PREFIX)/bin
+
+# The headers of LuaJIT or Lua 5.1: their C API and ABI are the same.
+LUA_CFLAGS := $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell \
+	$(PKG_CONFIG) --cflags luajit 2>/dev/null || $(PKG_CONFIG) --cflags lua5.1 2>/dev/null || \
+	$(PKG_CONFIG) --cflags lua-5.1 2>/dev/null))
+
+WARNINGS ?= -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes \
+	-Wswitch-enum -Wformat=2 -Wvla -Werror
+OPTIMIZE ?= -O2 -g
+CFLAGS   ?= $(OPTIMIZE)
+# SANITIZE is for tools/: -fsanitize=... or coverage flags, at compile and at link time.
+BASE_CFLAGS  = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARNINGS) -Icsrc \
+	$(shell $(PKG_CONFIG) --cflags libcurl libcrypto) $(CFLAGS) $(SANITIZE)
+BASE_LDFLAGS = -pthread -Wl,-z,relro,-z,now $(LDFLAGS) $(SANITIZE)
+SHARED_LIBS  = $(shell $(PKG_CONFIG) --libs libcurl libcrypto)
+MODULE_LIBS  = $(SHARED_LIBS)
+# nodelete: the I/O thread must not lose its code when the last Lua VM goes (DESIGN, decision 4).
+MODULE_LDFLAGS = -shared -Wl,-z,nodelete
+ifeq ($(STATIC_CURL),1)
+# The second way out of two OpenSSLs in one process (DESIGN, decision 19): libcurl and OpenSSL
+# static and unseen, what they use besides as pkg-config names it. Best with a libcurl configured for little
+# else than HTTP: Debian's brings ssh, LDAP and Kerberos, and wants their development packages.
+STATIC_LIBS = $(shell $(PKG_CONFIG) --static --libs libcurl libssl libcrypto)
+MODULE_LIBS = $(patsubst -lcrypto,-l:libcrypto.a,$(patsubst -lssl,-l:libssl.a,$(patsubst \
+	-lcurl,-l:libcurl.a,$(STATIC_LIBS))))
+MODULE_LDFLAGS += -Wl,--exclude-libs,ALL -Wl,-Bsymbolic
+endif
+
+SOURCES      := $(sort $(wildcard csrc/*.c))
+CORE_SOURCES := $(filter-out csrc/module%.c,$(SOURCES))
+OBJECTS      := $(SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
+TEST_LIB     := $(BUILD)/test/libvault.a
+TEST_OBJECTS := $(CORE_SOURCES:csrc/%.c=$(BUILD)/test/obj/%.o)
+TESTS        ?= $(patsubst spec/c/test_%.c,%,$(sort $(wildcard spec/c/test_*.c)))
+TEST_BINS    := $(TESTS:%=$(BUILD)/test/test_%)
+CORE         := $(BUILD)/vault/core.so
+
+.PHONY: all
+all: $(CORE)
+
+$(CORE): $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(BASE_LDFLAGS) $(MODULE_LDFLAGS) -o $@ $^ $(MODULE_LIBS)
+
+$(BUILD)/obj/%.o: csrc/%.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) $(LUA_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/test/obj/%.o: csrc/%.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) -DVAULT_TEST_ALLOC -MMD -MP -c -o $@ $<
+
+# An archive, so that a program links what it uses and no more.
+$(TEST_LIB): $(TEST_OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+# cmocka's macros convert integers as they like.
+TEST_CFLAGS = $(BASE_CFLAGS) -Wno-conversion -DVAULT_TEST_ALLOC -Ispec/c -MMD -MP $(BASE_LDFLAGS)
+TEST_LIBS   = $(TEST_LIB) -lcmocka $(SHARED_LIBS) -ldl
+FILTER      = spec/support/filter.c
+
+$(BUILD)/test/test_%: spec/c/test_%.c $(FILTER) $(TEST_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $< $(FILTER) $(TEST_LIBS)
+
+-include $(wildcard $(BUILD)/obj/*.d $(BUILD)/test/obj/*.d $(BUILD)/test/*.d)
+
+.PHONY: ctest programs
+programs: $(TEST_BINS)
+ctest: $(TEST_BINS)
+	@tools/ctest.sh $(TEST_BINS)
+
+# Python for the tests and the demonstration: Debian's own, which deps.sh gives its venv module.
+VENV   ?= $(BUILD)/venv
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+
+.PHONY: venv
+venv: $(VENV)/.made
+$(VENV)/.made: spec/support/requirements.txt
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q --disable-pip-version-check -r $<
+	touch $@
+
+.PHONY: deps
+deps:
+	@tools/deps.sh
+
+# SPECS: which specs to run; all of spec/ by default.
+.PHONY: busted
+busted: $(CORE) venv
+	@VAULT_BUILD=$(BUILD) VAULT_VENV=$(VENV) tools/busted.sh $(BUILD) $(SPECS)
+
+# A second make: what deps installs decides about flags that this one has read already.
+.PHONY: test
+test: deps
+	@$(MAKE) --no-print-directory -k all ctest busted
+
+# The gates. Each proves first that it finds what it is for: spec/controls/ has the planted faults.
+# A control is built like a test program, but for the sanitizer.
+$(BUILD)/control/%: spec/controls/%.c $(FILTER) $(TEST_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $< $(FILTER) $(TEST_LIBS)
+
+.PHONY: lint layers asan tsan chaos fuzz coverage bench symbols
+lint:
+	@tools/lint.sh
+layers:
+	@tools/layers.sh
+asan:
+	@tools/asan.sh
+tsan:
+	@tools/tsan.sh
+chaos:
+	@tools/chaos.sh
+fuzz:
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz.sh
+coverage:
+	@tools/coverage.sh
+symbols: $(CORE)
+	@tools/symbols.sh $(CORE)
+
+# What the module itself is made of, without the test switch.
+BENCH_BINS := $(patsubst bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard bench/*.c)))
+$(BUILD)/bench/%: bench/%.c $(CORE_SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) $(BASE_LDFLAGS) -o $@ $^ $(SHARED_LIBS) -ldl
+bench: $(CORE) $(BENCH_BINS)
+	@VAULT_BUILD=$(BUILD) VAULT_VENV=$(VENV) tools/bench.sh $(BUILD) $(LUAJIT)
+
+# A fuzz target: `make BUILD=build/fuzz CC=clang` with the flags of tools/fuzz.sh.
+FUZZ_BINS := $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard spec/fuzz/fuzz_*.c)))
+.PHONY: fuzzers
+fuzzers: $(FUZZ_BINS)
+$(BUILD)/fuzz/%: spec/fuzz/%.c $(TEST_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -fsanitize=fuzzer -o $@ $< $(TEST_LIB) $(SHARED_LIBS) -ldl
+$(BUILD)/control/fuzz_%: spec/controls/fuzz_%.c $(TEST_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -fsanitize=fuzzer -o $@ $< $(TEST_LIB) $(SHARED_LIBS) -ldl
+
+.PHONY: install
+install: $(CORE)
+	install -d $(DESTDIR)$(LUA_LIBDIR)/vault $(DESTDIR)$(LUA_MODULEDIR)/vault $(DESTDIR)$(BINDIR)
+	install -m 755 $(CORE) $(DESTDIR)$(LUA_LIBDIR)/vault/core.so
+	install -m 644 lua/vault/*.lua $(DESTDIR)$(LUA_MODULEDIR)/vault/
+	install -m 755 bin/vaults $(DESTDIR)$(BINDIR)/vaults
+
+.PHONY: demo
+demo: deps
+	@$(MAKE) --no-print-directory all venv
+	@VAULT_BUILD=$(BUILD) VAULT_VENV=$(VENV) examples/demo.sh
+
+.PHONY: clean
+clean:
+	rm -rf build
+
+.DELETE_ON_ERROR:
+.SECONDARY:

@@ -1,0 +1,67 @@
+/* credentials - a credential, and the chain of providers that may have one.
+ *
+ * For:   what a credential is and how it is wiped; asking one provider after another, first that
+ * has something wins; keeping the reasons of those that had nothing. Never: HTTP, environ itself
+ * (it comes in as an argument), files (credentials_profile.c).
+ */
+#ifndef VAULT_CREDENTIALS_H
+#define VAULT_CREDENTIALS_H
+
+#include <stdint.h>
+
+#include "buffer.h"
+#include "environment.h"
+#include "message.h"
+
+struct vault_credential {
+    char *access_key_id; /* all three from vault_copy, wiped by vault_credential_clear */
+    char *secret_access_key;
+    char *session_token; /* NULL for none */
+    int64_t expires;     /* seconds since 1970; 0: never */
+    const char *source;  /* the provider's name, constant text */
+};
+
+/* Wipe and free what it holds; {0} afterwards. */
+void vault_credential_clear(struct vault_credential *credential);
+
+/* Fill in copies of the three texts (`session_token` may be NULL or ""). VAULT_OK, VAULT_NO_MEMORY,
+ * VAULT_BAD_CONFIG (empty, over 4096 bytes, a token over 16384, or a byte below 0x21 or over 0x7e
+ * in one of them; `why` names the part, never the text). `credential` is unchanged unless VAULT_OK.
+ */
+VAULT_MUST_CHECK enum vault_status
+vault_credential_set(struct vault_credential *credential, const char *access_key_id,
+                     const char *secret_access_key, const char *session_token, const char *source,
+                     struct vault_message *why);
+
+/* What a provider may look at. All borrowed for the call. */
+struct vault_credential_query {
+    const struct vault_environment *environment;
+    const char *profile; /* NULL: AWS_PROFILE, else "default" */
+};
+
+struct vault_provider {
+    const char *name; /* for messages: "environment", "profile" */
+    /* VAULT_OK: `credential` is filled. VAULT_NOT_CONFIGURED: nothing to offer, and `why` has the
+     * reason in a few words. Anything else: configured and broken, `why` has the message. */
+    enum vault_status (*find)(const struct vault_credential_query *query,
+                              struct vault_credential *credential, struct vault_message *why);
+};
+
+/* Ask each provider in turn: environment, profile. One that is configured and fails ends the chain
+ * with its own status. Where all pass, VAULT_NO_CREDENTIALS and `why` lists each with its reason.
+ */
+VAULT_MUST_CHECK enum vault_status
+vault_credentials_find(const struct vault_credential_query *query,
+                       struct vault_credential *credential, struct vault_message *why);
+
+/* The chain over `providers` (NULL-ended); vault_credentials_find with a chain of one's own. */
+VAULT_MUST_CHECK enum vault_status
+vault_credentials_find_in(const struct vault_provider *const *providers,
+                          const struct vault_credential_query *query,
+                          struct vault_credential *credential, struct vault_message *why);
+
+/* AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. Half set counts as not configured
+ * and is named. */
+extern const struct vault_provider vault_provider_environment;
+
+#endif

@@ -1,0 +1,30 @@
+/* environment - the environment of the process, kept from before nginx empties it.
+ *
+ * For:   one copy of environ made when the module is first loaded, with a worker's own environ
+ *        (`env NAME=value;`) laid over it at first use there. The only room that reads environ.
+ * Never: what a variable means; defaults.
+ */
+#ifndef VAULT_ENVIRONMENT_H
+#define VAULT_ENVIRONMENT_H
+
+#include "status.h"
+
+struct vault_environment; /* read-only once made: any thread may read it */
+
+/* A copy of `entries` ("NAME=value", NULL-ended). On VAULT_OK *made is the caller's, to be given
+ * to vault_environment_free. */
+VAULT_MUST_CHECK enum vault_status vault_environment_new(const char *const *entries,
+                                                         struct vault_environment **made);
+void vault_environment_free(struct vault_environment *environment);
+
+/* The value of `name`, which may be "", or NULL. Borrowed from `environment`. */
+const char *vault_environment_get(const struct vault_environment *environment, const char *name);
+
+/* Copy the process's environ, once in its life; later calls do nothing. Lua threads only. */
+VAULT_MUST_CHECK enum vault_status vault_environment_capture(void);
+
+/* The captured copy with this process's own environ over it; NULL before the capture or without
+ * memory. Lua threads only; what it returns lives as long as the process. */
+const struct vault_environment *vault_environment_process(void);
+
+#endif

@@ -1,0 +1,46 @@
+/* exchange - one HTTP request and its answer, as plain data.
+ *
+ * For:   the border between protocol code, which fills in what to send and reads what came back,
+ *        and http.c, which performs it.
+ * Never: sockets, curl, AWS words.
+ */
+#ifndef VAULT_EXCHANGE_H
+#define VAULT_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "message.h"
+
+#define VAULT_EXCHANGE_ANSWER_MAX (512 * 1024) /* 64 KiB, each byte as \u00NN, and the rest */
+
+struct vault_exchange {
+    /* asked: the protocol code's */
+    const char *method;          /* "GET", "POST", "PUT"; constant text */
+    struct vault_buffer url;     /* absolute, http or https */
+    struct vault_buffer headers; /* "Name: value\r\n" lines */
+    struct vault_buffer body;
+    bool direct; /* never through a proxy (metadata services) */
+
+    /* answered: http.c's */
+    enum vault_status outcome; /* VAULT_OK: status line, headers and whole body came */
+    int status;                /* HTTP status, 0 where none came */
+    struct vault_buffer answer;
+    int64_t date;             /* the Date header, seconds since 1970; -1: none */
+    int64_t retry_after_ms;   /* x-amz-retry-after; -1: none */
+    char error_type[128];     /* x-amzn-errortype, "" for none */
+    char request_id[64];      /* x-amzn-requestid, "" for none */
+    struct vault_message why; /* where outcome is not VAULT_OK */
+};
+
+/* Empty, with its limits. Allocates nothing. */
+void vault_exchange_init(struct vault_exchange *exchange);
+
+/* Forget what was asked and answered, wiped; ready for the next request. */
+void vault_exchange_clear(struct vault_exchange *exchange);
+
+/* Wipe and free all it holds. */
+void vault_exchange_free(struct vault_exchange *exchange);
+
+#endif

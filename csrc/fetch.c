@@ -1,0 +1,341 @@
+/* fetch - one fetch of one secret, as a table of states.
+ *
+ * For:   what fetch.h promises. Each state has one handler; it does its part and names the next
+ * state. Never: reading or writing bytes of a protocol, sockets, threads, Lua, the clock (it comes
+ * in).
+ */
+#include "fetch.h"
+
+#include <string.h>
+
+#include "credentials.h"
+#include "credentials_profile.h"
+#include "endpoint.h"
+#include "retry.h"
+#include "signed_exchange.h"
+
+#define TIMEOUT_MAX_MS 3600000
+#define REGION_MAX     64
+#define SKEW_MS                                                                                    \
+    (5 * 60 * 1000) /* beyond this a refusal may be the clock's fault, as in AWS's SDKs */
+#define NAME_SHOWN 256
+
+struct vault_fetch {
+    const struct vault_fetch_world *world;
+    char *secret_id, *stage, *endpoint_url;
+    size_t secret_id_length;
+    struct vault_buffer region;
+
+    enum vault_fetch_state state;
+    int64_t deadline, wake;
+    struct vault_retry retry;
+    bool identified_again, clock_corrected;
+
+    struct vault_endpoint endpoint;
+    struct vault_credential credential;
+    struct vault_exchange exchange;
+
+    enum vault_status status; /* the last outcome; the result's, once DONE */
+    struct vault_secret secret;
+    struct vault_message why;
+    struct vault_message message;
+
+    vault_fetch_trace *trace;
+    void *trace_at;
+};
+
+static void enter(struct vault_fetch *fetch, enum vault_fetch_state next)
+{
+    enum vault_fetch_state from = fetch->state;
+
+    fetch->state = next;
+    if (fetch->trace)
+        fetch->trace(fetch->trace_at, from, next);
+}
+
+/* The result stands: say of what it speaks, wipe what is no longer needed. */
+static enum vault_fetch_state conclude(struct vault_fetch *fetch, enum vault_status status)
+{
+    fetch->status = status;
+    if (status != VAULT_OK) {
+        vault_message_add(&fetch->message, "secret \"");
+        vault_message_quote(&fetch->message, fetch->secret_id, fetch->secret_id_length, NAME_SHOWN);
+        vault_message_add(&fetch->message, "\"");
+        if (fetch->region.length)
+            vault_message_add(&fetch->message, " in %s", fetch->region.data);
+        vault_message_add(&fetch->message, ": %s",
+                          fetch->why.length ? fetch->why.text : vault_status_row(status)->sentence);
+        if (fetch->retry.attempts > 1)
+            vault_message_add(&fetch->message, " (%u attempts)", fetch->retry.attempts);
+    }
+    vault_credential_clear(&fetch->credential);
+    vault_exchange_clear(&fetch->exchange);
+    return VAULT_FETCH_DONE;
+}
+
+static enum vault_status settle_region(struct vault_fetch *fetch,
+                                       const struct vault_credential_query *query)
+{
+    struct vault_message why = {0};
+    enum vault_status status;
+
+    if (fetch->region.length)
+        return VAULT_OK;
+    status = vault_profile_region(query, &fetch->region, &why);
+    if (status == VAULT_NOT_CONFIGURED) {
+        vault_message_add(&fetch->why,
+                          "no AWS region: none in the reference, its ARN or the vault, in "
+                          "KONG_VAULT_AWS_REGION, AWS_REGION or AWS_DEFAULT_REGION; profile (%s)",
+                          why.text);
+        return VAULT_NO_REGION;
+    }
+    if (status != VAULT_OK)
+        vault_message_add(&fetch->why, "%s", why.text);
+    return status;
+}
+
+static enum vault_fetch_state identify(struct vault_fetch *fetch, struct vault_moment now)
+{
+    const struct vault_credential_query query = {.environment = fetch->world->environment};
+    enum vault_status status = settle_region(fetch, &query);
+
+    (void)now;
+    if (status == VAULT_OK)
+        status = vault_endpoint_settle(vault_secretsmanager_service, fetch->region.data,
+                                       fetch->endpoint_url, &fetch->endpoint, &fetch->why);
+    if (status == VAULT_OK) {
+        vault_credential_clear(&fetch->credential);
+        status = vault_credentials_find(&query, &fetch->credential, &fetch->why);
+    }
+    return status == VAULT_OK ? VAULT_FETCH_SIGN : conclude(fetch, status);
+}
+
+static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_moment now)
+{
+    const struct vault_signing signing = {
+        .signer = fetch->world->signer,
+        .endpoint = &fetch->endpoint,
+        .credential = &fetch->credential,
+        .region = fetch->region.data,
+        .service = vault_secretsmanager_service,
+    };
+    int64_t aws_ms = now.wall_ms + atomic_load(fetch->world->skew_ms);
+    enum vault_status status;
+
+    vault_message_clear(&fetch->why);
+    vault_exchange_clear(&fetch->exchange);
+    status = vault_secretsmanager_ask_value(&fetch->exchange, fetch->secret_id,
+                                            fetch->secret_id_length, fetch->stage);
+    if (status == VAULT_OK)
+        status = vault_exchange_sign(&fetch->exchange, &signing, aws_ms / 1000);
+    if (status != VAULT_OK)
+        return conclude(fetch, status);
+    fetch->retry.attempts++;
+    return VAULT_FETCH_EXCHANGE;
+}
+
+/* Whether the answer's Date shows that the request was signed with a wrong clock; if so the
+ * correction is kept for all. */
+static bool correct_clock(struct vault_fetch *fetch, struct vault_moment now)
+{
+    int64_t known = atomic_load(fetch->world->skew_ms), seen;
+
+    if (fetch->clock_corrected || fetch->exchange.date < 0)
+        return false;
+    if (fetch->status != VAULT_CLOCK_SKEW && fetch->status != VAULT_CREDENTIALS_REFUSED)
+        return false;
+    seen = fetch->exchange.date * 1000 - now.wall_ms;
+    if (seen - known < SKEW_MS && known - seen < SKEW_MS)
+        return false;
+    atomic_store(fetch->world->skew_ms, seen);
+    fetch->clock_corrected = true;
+    return true;
+}
+
+/* A key that was rotated or a token that ran out under us: read the providers again, once. */
+static bool identify_again(struct vault_fetch *fetch)
+{
+    if (fetch->identified_again)
+        return false;
+    if (fetch->status != VAULT_EXPIRED_TOKEN && fetch->status != VAULT_CREDENTIALS_REFUSED)
+        return false;
+    fetch->identified_again = true;
+    return true;
+}
+
+static enum vault_fetch_state read_answer(struct vault_fetch *fetch, struct vault_moment now)
+{
+    const struct vault_exchange *exchange = &fetch->exchange;
+    int64_t pause;
+
+    if (exchange->outcome == VAULT_OK) {
+        fetch->status = vault_secretsmanager_read_value(exchange, &fetch->secret, &fetch->why);
+    } else {
+        fetch->status = exchange->outcome;
+        vault_message_add(&fetch->why, "%s", exchange->why.text);
+    }
+    if (fetch->status == VAULT_OK) {
+        vault_retry_succeeded(&fetch->retry, fetch->world->budget);
+        return conclude(fetch, VAULT_OK);
+    }
+    if (now.monotonic_ms >= fetch->deadline)
+        return conclude(fetch, fetch->status);
+    if (correct_clock(fetch, now))
+        return VAULT_FETCH_SIGN;
+    if (identify_again(fetch)) {
+        vault_message_clear(&fetch->why);
+        return VAULT_FETCH_IDENTIFY;
+    }
+    pause = vault_retry_pause(&fetch->retry, fetch->world->budget, fetch->status,
+                              exchange->retry_after_ms);
+    if (pause < 0 || now.monotonic_ms + pause >= fetch->deadline)
+        return conclude(fetch, fetch->status);
+    fetch->wake = now.monotonic_ms + pause;
+    return VAULT_FETCH_PAUSE;
+}
+
+static enum vault_fetch_state pause_over(struct vault_fetch *fetch, struct vault_moment now)
+{
+    return now.monotonic_ms < fetch->wake ? VAULT_FETCH_PAUSE : VAULT_FETCH_SIGN;
+}
+
+/* EXCHANGE has no handler: the driver's call of advance is what ends it. */
+typedef enum vault_fetch_state handler(struct vault_fetch *fetch, struct vault_moment now);
+static handler *const handlers[VAULT_FETCH_STATE_COUNT] = {
+    [VAULT_FETCH_IDENTIFY] = identify,
+    [VAULT_FETCH_SIGN] = sign,
+    [VAULT_FETCH_READ] = read_answer,
+    [VAULT_FETCH_PAUSE] = pause_over,
+};
+
+enum vault_fetch_need vault_fetch_advance(struct vault_fetch *fetch, struct vault_moment now)
+{
+    if (fetch->state == VAULT_FETCH_EXCHANGE)
+        enter(fetch, VAULT_FETCH_READ);
+    while (handlers[fetch->state]) {
+        enum vault_fetch_state next = handlers[fetch->state](fetch, now);
+
+        if (next == fetch->state)
+            return VAULT_FETCH_NEED_TIME;
+        enter(fetch, next);
+    }
+    return fetch->state == VAULT_FETCH_EXCHANGE ? VAULT_FETCH_NEED_EXCHANGE
+                                                : VAULT_FETCH_NEED_NOTHING;
+}
+
+void vault_fetch_fail(struct vault_fetch *fetch, enum vault_status status, const char *why)
+{
+    if (fetch->state == VAULT_FETCH_DONE)
+        return;
+    vault_message_clear(&fetch->why);
+    vault_message_add(&fetch->why, "%s", why);
+    enter(fetch, conclude(fetch, status));
+}
+
+static enum vault_status copy_text(const char *text, char **copy)
+{
+    if (!text || !*text)
+        return VAULT_OK;
+    *copy = vault_copy(text, strlen(text));
+    return *copy ? VAULT_OK : VAULT_NO_MEMORY;
+}
+
+static enum vault_status copy_request(struct vault_fetch *fetch,
+                                      const struct vault_fetch_request *request)
+{
+    enum vault_status status = VAULT_NO_MEMORY;
+
+    fetch->secret_id = vault_copy(request->secret_id, request->secret_id_length);
+    if (fetch->secret_id)
+        status = copy_text(request->stage, &fetch->stage);
+    if (status == VAULT_OK)
+        status = copy_text(request->endpoint_url, &fetch->endpoint_url);
+    if (status == VAULT_OK && request->region)
+        status = vault_buffer_text(&fetch->region, request->region);
+    return status;
+}
+
+enum vault_status vault_fetch_new(const struct vault_fetch_request *request,
+                                  const struct vault_fetch_world *world, struct vault_moment now,
+                                  struct vault_fetch **made)
+{
+    struct vault_fetch *fetch;
+    enum vault_status status;
+
+    if (request->timeout_ms < 1 || request->timeout_ms > TIMEOUT_MAX_MS)
+        return VAULT_BAD_CONFIG;
+    fetch = vault_alloc(sizeof *fetch);
+    if (!fetch)
+        return VAULT_NO_MEMORY;
+    fetch->world = world;
+    fetch->secret_id_length = request->secret_id_length;
+    fetch->deadline = now.monotonic_ms + request->timeout_ms;
+    fetch->state = VAULT_FETCH_IDENTIFY;
+    vault_retry_init(&fetch->retry, world->environment, world->random, world->random_at);
+    vault_buffer_init(&fetch->region, REGION_MAX);
+    vault_endpoint_init(&fetch->endpoint);
+    vault_exchange_init(&fetch->exchange);
+    vault_secret_init(&fetch->secret);
+    status = copy_request(fetch, request);
+    if (status == VAULT_OK)
+        *made = fetch;
+    else
+        vault_fetch_free(fetch);
+    return status;
+}
+
+void vault_fetch_free(struct vault_fetch *fetch)
+{
+    if (!fetch)
+        return;
+    vault_free(fetch->secret_id);
+    vault_free(fetch->stage);
+    vault_free(fetch->endpoint_url);
+    vault_buffer_free(&fetch->region);
+    vault_endpoint_free(&fetch->endpoint);
+    vault_credential_clear(&fetch->credential);
+    vault_exchange_free(&fetch->exchange);
+    vault_secret_free(&fetch->secret);
+    vault_free(fetch);
+}
+
+struct vault_exchange *vault_fetch_exchange(struct vault_fetch *fetch)
+{
+    return &fetch->exchange;
+}
+
+int64_t vault_fetch_deadline(const struct vault_fetch *fetch)
+{
+    return fetch->deadline;
+}
+
+int64_t vault_fetch_wake(const struct vault_fetch *fetch)
+{
+    return fetch->wake;
+}
+
+enum vault_status vault_fetch_status(const struct vault_fetch *fetch)
+{
+    return fetch->status;
+}
+
+const struct vault_secret *vault_fetch_secret(const struct vault_fetch *fetch)
+{
+    return &fetch->secret;
+}
+
+const struct vault_message *vault_fetch_message(const struct vault_fetch *fetch)
+{
+    return &fetch->message;
+}
+
+unsigned vault_fetch_attempts(const struct vault_fetch *fetch)
+{
+    return fetch->retry.attempts;
+}
+
+void vault_fetch_set_trace(struct vault_fetch *fetch, vault_fetch_trace *trace, void *at)
+{
+    fetch->trace = trace;
+    fetch->trace_at = at;
+}

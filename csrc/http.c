@@ -1,0 +1,293 @@
+/* http - the rules of one HTTP transfer, on libcurl.
+ *
+ * For:   what http.h promises.
+ * Never: threads, queues, AWS words, Lua.
+ */
+#include "http.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "http_outcome.h"
+#include "runtime.h"
+#include "version.h"
+
+#define HEADER_BYTES_MAX (64 * 1024)
+#define WHY_SHOWN        256
+
+struct vault_transfer {
+    CURL *easy;
+    struct vault_exchange *exchange;
+    struct curl_slist *headers;
+    size_t header_bytes;
+    enum vault_status refused; /* why a callback of ours stopped the transfer */
+    bool proxied;
+    char error[CURL_ERROR_SIZE];
+};
+
+static const char *first_set(const struct vault_environment *environment, const char *const *names)
+{
+    for (; *names; names++) {
+        const char *value = vault_environment_get(environment, *names);
+
+        if (value && *value)
+            return value;
+    }
+    return NULL;
+}
+
+void vault_http_settings_read(struct vault_http_settings *settings,
+                              const struct vault_environment *environment)
+{
+    /* HTTP_PROXY in upper case can be set by a client of a CGI program: curl does not read it. */
+    static const char *const http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
+    static const char *const https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+                                        NULL};
+    static const char *const none[] = {"no_proxy", "NO_PROXY", NULL};
+
+    settings->http_proxy = first_set(environment, http);
+    settings->https_proxy = first_set(environment, https);
+    settings->no_proxy = first_set(environment, none);
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *at)
+{
+    struct vault_transfer *transfer = at;
+
+    transfer->refused = vault_buffer_append(&transfer->exchange->answer, bytes, size * count);
+    return transfer->refused == VAULT_OK ? size * count : 0;
+}
+
+/* The value of header `name` in `line` as a slice without white space around it, or NULL. */
+static const char *value_of(const char *line, size_t length, const char *name, size_t *value_length)
+{
+    size_t skip = strlen(name);
+
+    if (length <= skip || strncasecmp(line, name, skip) != 0 || line[skip] != ':')
+        return NULL;
+    for (skip++; skip < length && (line[skip] == ' ' || line[skip] == '\t');)
+        skip++;
+    while (length > skip && strchr(" \t\r\n", line[length - 1]))
+        length--;
+    *value_length = length - skip;
+    return line + skip;
+}
+
+static void keep(const char *line, size_t length, const char *name, char *to, size_t size)
+{
+    size_t value_length;
+    const char *value = value_of(line, length, name, &value_length);
+
+    if (value && value_length < size) {
+        memcpy(to, value, value_length);
+        to[value_length] = '\0';
+    }
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *at)
+{
+    struct vault_transfer *transfer = at;
+    struct vault_exchange *exchange = transfer->exchange;
+    size_t length = size * count;
+    char text[64] = "";
+
+    transfer->header_bytes += length;
+    if (transfer->header_bytes > HEADER_BYTES_MAX) {
+        transfer->refused = VAULT_TOO_LARGE;
+        return 0;
+    }
+    keep(line, length, "x-amzn-errortype", exchange->error_type, sizeof exchange->error_type);
+    keep(line, length, "x-amzn-requestid", exchange->request_id, sizeof exchange->request_id);
+    keep(line, length, "date", text, sizeof text);
+    if (text[0]) {
+        exchange->date = (int64_t)curl_getdate(text, NULL);
+        text[0] = '\0';
+    }
+    keep(line, length, "x-amz-retry-after", text, sizeof text);
+    if (text[0] >= '0' && text[0] <= '9' && strlen(text) < 10)
+        exchange->retry_after_ms = strtol(text, NULL, 10);
+    return length;
+}
+
+static enum vault_status make_headers(struct vault_transfer *transfer)
+{
+    char *at = transfer->exchange->headers.data;
+    struct curl_slist *longer;
+    char *stop;
+
+    for (; at && *at; at = stop + 2) {
+        stop = strstr(at, "\r\n");
+        if (!stop)
+            return VAULT_INTERNAL;
+        *stop = '\0';
+        longer = curl_slist_append(transfer->headers, at);
+        *stop = '\r';
+        if (!longer)
+            return VAULT_NO_MEMORY;
+        transfer->headers = longer;
+    }
+    /* A body of this size never needs the round trip that "Expect: 100-continue" costs. */
+    longer = curl_slist_append(transfer->headers, "Expect:");
+    if (!longer)
+        return VAULT_NO_MEMORY;
+    transfer->headers = longer;
+    return VAULT_OK;
+}
+
+static void set_trust(CURL *easy, const char *ca_file)
+{
+    const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
+
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (!ca_file && version->age >= CURLVERSION_SEVENTH && version->cainfo &&
+        access(version->cainfo, R_OK) == 0)
+        ca_file = version->cainfo;
+    if (ca_file) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+        /* libcurl keeps a loaded CA file between connections only where no CApath is set. */
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+}
+
+static void set_proxy(struct vault_transfer *transfer, const struct vault_http_settings *settings)
+{
+    const char *url = transfer->exchange->url.data;
+    const char *proxy = NULL;
+
+    if (!transfer->exchange->direct)
+        proxy = strncmp(url, "https:", 6) == 0 ? settings->https_proxy : settings->http_proxy;
+    /* Both are always set, or libcurl would ask an environment that nginx may have emptied. */
+    curl_easy_setopt(transfer->easy, CURLOPT_PROXY, proxy ? proxy : "");
+    curl_easy_setopt(transfer->easy, CURLOPT_NOPROXY, settings->no_proxy ? settings->no_proxy : "");
+    transfer->proxied = proxy != NULL;
+}
+
+static void set_limits(CURL *easy, const struct vault_http_settings *settings, int64_t timeout_ms)
+{
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+#if LIBCURL_VERSION_NUM >= 0x075500
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* A resolver that hangs must hold up neither the loop nor the worker's exit. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+}
+
+static void set_request(struct vault_transfer *transfer)
+{
+    const struct vault_exchange *exchange = transfer->exchange;
+    CURL *easy = transfer->easy;
+
+    curl_easy_setopt(easy, CURLOPT_URL, exchange->url.data);
+    if (strcmp(exchange->method, "GET") != 0) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)exchange->body.length);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+                         exchange->body.length ? exchange->body.data : "");
+    }
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "lua-resty-vaults/" VAULT_VERSION);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+}
+
+enum vault_status vault_transfer_new(CURL *easy, struct vault_exchange *exchange,
+                                     const struct vault_http_settings *settings, int64_t timeout_ms,
+                                     struct vault_transfer **made)
+{
+    struct vault_transfer *transfer = vault_alloc(sizeof *transfer);
+    enum vault_status status;
+
+    if (!transfer)
+        return VAULT_NO_MEMORY;
+    transfer->easy = easy;
+    transfer->exchange = exchange;
+    status = make_headers(transfer);
+    if (status != VAULT_OK) {
+        vault_transfer_free(transfer);
+        return status;
+    }
+    set_request(transfer);
+    set_limits(easy, settings, timeout_ms < 1 ? 1 : timeout_ms);
+    set_trust(easy, settings->ca_file);
+    set_proxy(transfer, settings);
+    *made = transfer;
+    return VAULT_OK;
+}
+
+void vault_transfer_free(struct vault_transfer *transfer)
+{
+    if (!transfer)
+        return;
+    for (struct curl_slist *line = transfer->headers; line; line = line->next)
+        vault_wipe(line->data, strlen(line->data));
+    curl_slist_free_all(transfer->headers);
+    vault_free(transfer);
+}
+
+void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
+{
+    struct vault_exchange *exchange = transfer->exchange;
+    enum vault_status outcome = transfer->refused;
+    const char *text = transfer->error[0] ? transfer->error : curl_easy_strerror(code);
+    long http_status = 0;
+
+    if (outcome == VAULT_OK)
+        outcome = vault_http_outcome(transfer->easy, code);
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http_status);
+    exchange->status = (int)http_status;
+    exchange->outcome = outcome;
+    if (outcome == VAULT_TOO_LARGE)
+        vault_message_add(&exchange->why, "the answer is over its limit of %zu bytes",
+                          exchange->answer.limit);
+    else if (outcome != VAULT_OK)
+        vault_message_quote(&exchange->why, text, strlen(text), WHY_SHOWN);
+    if (outcome != VAULT_OK && transfer->proxied)
+        vault_message_add(&exchange->why, " (a proxy is configured)");
+    vault_transfer_free(transfer);
+}
+
+enum vault_status vault_http_start(struct vault_message *why)
+{
+    static bool started;
+    const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
+    enum vault_status status;
+
+    if (started)
+        return VAULT_OK;
+    status = vault_runtime_check(version->ssl_version, why);
+    if (status != VAULT_OK)
+        return status;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+        vault_message_add(why, "libcurl could not be initialised");
+        return VAULT_INTERNAL;
+    }
+    started = true;
+    return VAULT_OK;
+}
+
+void vault_http_describe(struct vault_message *line)
+{
+    const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
+
+    vault_message_add(line, "lua-resty-vaults " VAULT_VERSION ", libcurl %s (%s), SSL_new from %s",
+                      version->version, version->ssl_version ? version->ssl_version : "no TLS",
+                      vault_runtime_ssl_file());
+}

@@ -1,0 +1,361 @@
+/* module - luaopen_vault_core: what C offers to Lua.
+ *
+ * For:   argument checks, conversion, one call, the result. Nothing here holds C memory while a Lua
+ *        function may throw, but in boxes that Lua collects.
+ * Never: decisions.
+ */
+#include "module.h"
+
+#include <string.h>
+
+#include "base64.h"
+#include "digest.h"
+#include "environment.h"
+#include "http.h"
+#include "json_extract.h"
+#include "sigv4.h"
+#include "version.h"
+
+#define SCRATCH_TYPE     "vault.scratch"
+#define SCRATCH_MAX      VAULT_EXCHANGE_ANSWER_MAX
+#define SIGN_HEADERS_MAX 64
+
+/* One per VM, the upvalue of the functions that need C memory. */
+struct scratch {
+    struct vault_buffer buffer;
+    struct vault_sigv4_stages stages;
+    struct vault_signer *signer;
+    struct vault_digest *digest;
+};
+
+int vault_push_failure(lua_State *state, enum vault_status status, const char *why)
+{
+    const struct vault_status_row *row = vault_status_row(status);
+
+    lua_pushnil(state);
+    lua_pushstring(state, why && *why ? why : row->sentence);
+    lua_pushstring(state, row->word);
+    return 3;
+}
+
+const char *vault_field_text(lua_State *state, int index, const char *name, size_t *length)
+{
+    const char *text = NULL;
+    size_t own_length = 0;
+
+    lua_getfield(state, index, name);
+    if (lua_type(state, -1) == LUA_TSTRING)
+        text = lua_tolstring(state, -1, length ? length : &own_length);
+    else if (!lua_isnil(state, -1))
+        luaL_error(state, "%s must be a string", name);
+    if (text && !length && strlen(text) != own_length)
+        luaL_error(state, "%s holds a NUL byte", name);
+    lua_pop(state, 1);
+    return text;
+}
+
+lua_Number vault_field_number(lua_State *state, int index, const char *name, lua_Number otherwise)
+{
+    lua_Number number = otherwise;
+
+    lua_getfield(state, index, name);
+    if (lua_type(state, -1) == LUA_TNUMBER)
+        number = lua_tonumber(state, -1);
+    else if (!lua_isnil(state, -1))
+        luaL_error(state, "%s must be a number", name);
+    lua_pop(state, 1);
+    return number;
+}
+
+static struct scratch *scratch_of(lua_State *state)
+{
+    return lua_touserdata(state, lua_upvalueindex(1));
+}
+
+static void clear_scratch(struct scratch *scratch)
+{
+    vault_buffer_clear(&scratch->buffer);
+    vault_buffer_clear(&scratch->stages.canonical_request);
+    vault_buffer_clear(&scratch->stages.string_to_sign);
+    vault_buffer_clear(&scratch->stages.signature);
+    vault_buffer_clear(&scratch->stages.authorization);
+}
+
+/* core.extract(text, key) -> string | nil, message, word */
+static int core_extract(lua_State *state)
+{
+    struct scratch *scratch = scratch_of(state);
+    size_t length, key_length, offset = 0;
+    const char *text = luaL_checklstring(state, 1, &length);
+    const char *key = luaL_checklstring(state, 2, &key_length);
+    enum vault_json_type type = VAULT_JSON_ABSENT;
+    struct vault_message why = {0};
+    enum vault_status status;
+
+    vault_buffer_clear(&scratch->buffer);
+    status = vault_json_extract(text, length, key, key_length, &scratch->buffer, &type, &offset);
+    if (status == VAULT_OK) {
+        lua_pushlstring(state, scratch->buffer.data ? scratch->buffer.data : "",
+                        scratch->buffer.length);
+        vault_buffer_clear(&scratch->buffer);
+        return 1;
+    }
+    vault_message_add(&why, "%s", vault_status_row(status)->sentence);
+    if (status == VAULT_NOT_A_STRING)
+        vault_message_add(&why, " but %s", vault_json_type_name(type));
+    else if (status != VAULT_KEY_NOT_FOUND && status != VAULT_NO_MEMORY &&
+             status != VAULT_TOO_LARGE)
+        vault_message_add(&why, ", at byte %zu", offset + 1);
+    return vault_push_failure(state, status, why.text);
+}
+
+/* core.base64_decode(text) -> bytes | nil, message, word */
+static int core_base64_decode(lua_State *state)
+{
+    struct scratch *scratch = scratch_of(state);
+    size_t length;
+    const char *text = luaL_checklstring(state, 1, &length);
+    enum vault_status status;
+
+    vault_buffer_clear(&scratch->buffer);
+    status = vault_base64_decode(text, length, &scratch->buffer);
+    if (status != VAULT_OK)
+        return vault_push_failure(state, status, NULL);
+    lua_pushlstring(state, scratch->buffer.data ? scratch->buffer.data : "",
+                    scratch->buffer.length);
+    vault_buffer_clear(&scratch->buffer);
+    return 1;
+}
+
+/* core.sha256(text) -> 64 hex digits | nil, message, word */
+static int core_sha256(lua_State *state)
+{
+    struct scratch *scratch = scratch_of(state);
+    size_t length;
+    const char *text = luaL_checklstring(state, 1, &length);
+    unsigned char hash[VAULT_DIGEST_SIZE];
+    char hex[VAULT_DIGEST_HEX];
+    enum vault_status status = VAULT_OK;
+
+    if (!scratch->digest)
+        status = vault_digest_new(&scratch->digest);
+    if (status == VAULT_OK)
+        status = vault_digest_sha256(scratch->digest, text, length, hash);
+    if (status != VAULT_OK)
+        return vault_push_failure(state, status, NULL);
+    vault_digest_hex(hash, hex);
+    lua_pushlstring(state, hex, sizeof hex);
+    return 1;
+}
+
+/* core.getenv(name) -> value | nil | nil, message, "refused" */
+static int core_getenv(lua_State *state)
+{
+    /* What identifies the gateway itself stays in C (DESIGN decision 18). */
+    static const char *const kept[] = {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+                                       "AWS_SECURITY_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+                                       "VAULTS_ADMIN_TOKEN"};
+    const char *name = luaL_checkstring(state, 1), *value;
+
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (strcmp(name, kept[i]) == 0)
+            return vault_push_failure(state, VAULT_REFUSED,
+                                      "the gateway's own credentials are not for references");
+    value = vault_environment_get(vault_environment_process(), name);
+    if (!value)
+        return 0;
+    lua_pushstring(state, value);
+    return 1;
+}
+
+/* core.about() -> one line: versions, and where SSL_new comes from */
+static int core_about(lua_State *state)
+{
+    struct vault_message line = {0};
+
+    vault_http_describe(&line);
+    lua_pushlstring(state, line.text, line.length);
+    return 1;
+}
+
+/* core.check() -> true | nil, message, word: whether the engine can run in this process */
+static int core_check(lua_State *state)
+{
+    struct vault_message why = {0};
+    enum vault_status status = vault_http_start(&why);
+
+    if (status != VAULT_OK)
+        return vault_push_failure(state, status, why.text);
+    lua_pushboolean(state, 1);
+    return 1;
+}
+
+static size_t read_headers(lua_State *state, struct vault_sigv4_header *headers)
+{
+    size_t count;
+
+    lua_getfield(state, 1, "headers");
+    luaL_checktype(state, -1, LUA_TTABLE);
+    count = lua_objlen(state, -1);
+    luaL_argcheck(state, count <= SIGN_HEADERS_MAX, 1, "more than 64 headers");
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(state, -1, (int)i + 1);
+        luaL_checktype(state, -1, LUA_TTABLE);
+        lua_rawgeti(state, -1, 1);
+        lua_rawgeti(state, -2, 2);
+        luaL_argcheck(state,
+                      lua_type(state, -1) == LUA_TSTRING && lua_type(state, -2) == LUA_TSTRING, 1,
+                      "a header must be {name, value}");
+        headers[i].name = lua_tolstring(state, -2, &headers[i].name_length);
+        headers[i].value = lua_tolstring(state, -1, &headers[i].value_length);
+        lua_pop(state, 3);
+    }
+    lua_pop(state, 1);
+    return count;
+}
+
+static const char *needed(lua_State *state, const char *name, size_t *length)
+{
+    const char *text = vault_field_text(state, 1, name, length);
+
+    if (!text)
+        luaL_error(state, "%s is missing", name);
+    return text;
+}
+
+static int push_stages(lua_State *state, const struct vault_sigv4_stages *stages)
+{
+    lua_createtable(state, 0, 4);
+    lua_pushlstring(state, stages->authorization.data, stages->authorization.length);
+    lua_setfield(state, -2, "authorization");
+    lua_pushlstring(state, stages->canonical_request.data, stages->canonical_request.length);
+    lua_setfield(state, -2, "canonical_request");
+    lua_pushlstring(state, stages->string_to_sign.data, stages->string_to_sign.length);
+    lua_setfield(state, -2, "string_to_sign");
+    lua_pushlstring(state, stages->signature.data, stages->signature.length);
+    lua_setfield(state, -2, "signature");
+    return 1;
+}
+
+/* core.sign{method, path, query, headers = {{name, value}, ..}, body, access_key_id,
+ * secret_access_key, session_token, region, service, time} -> stages | nil, message, word */
+static int core_sign(lua_State *state)
+{
+    struct scratch *scratch = scratch_of(state);
+    struct vault_sigv4_header headers[SIGN_HEADERS_MAX];
+    struct vault_sigv4_request request = {.headers = headers};
+    struct vault_sigv4_key key;
+    enum vault_status status = VAULT_OK;
+    int64_t when;
+
+    luaL_checktype(state, 1, LUA_TTABLE);
+    request.method = needed(state, "method", &request.method_length);
+    request.path = needed(state, "path", &request.path_length);
+    request.query = needed(state, "query", &request.query_length);
+    request.body = needed(state, "body", &request.body_length);
+    request.header_count = read_headers(state, headers);
+    key.access_key_id = needed(state, "access_key_id", NULL);
+    key.secret_access_key = needed(state, "secret_access_key", NULL);
+    key.session_token = vault_field_text(state, 1, "session_token", NULL);
+    key.region = needed(state, "region", NULL);
+    key.service = needed(state, "service", NULL);
+    when = (int64_t)vault_field_number(state, 1, "time", -1);
+    clear_scratch(scratch);
+    if (!scratch->signer)
+        status = vault_signer_new(&scratch->signer);
+    if (status == VAULT_OK)
+        status = vault_sigv4_sign(scratch->signer, &request, &key, when, &scratch->buffer,
+                                  &scratch->stages);
+    return status == VAULT_OK ? push_stages(state, &scratch->stages)
+                              : vault_push_failure(state, status, NULL);
+}
+
+static int scratch_gc(lua_State *state)
+{
+    struct scratch *scratch = luaL_checkudata(state, 1, SCRATCH_TYPE);
+
+    vault_buffer_free(&scratch->buffer);
+    vault_buffer_free(&scratch->stages.canonical_request);
+    vault_buffer_free(&scratch->stages.string_to_sign);
+    vault_buffer_free(&scratch->stages.signature);
+    vault_buffer_free(&scratch->stages.authorization);
+    vault_signer_free(scratch->signer);
+    vault_digest_free(scratch->digest);
+    scratch->signer = NULL;
+    scratch->digest = NULL;
+    return 0;
+}
+
+static void push_scratch(lua_State *state)
+{
+    struct scratch *scratch = lua_newuserdata(state, sizeof *scratch);
+
+    memset(scratch, 0, sizeof *scratch);
+    vault_buffer_init(&scratch->buffer, SCRATCH_MAX);
+    vault_buffer_init(&scratch->stages.canonical_request, SCRATCH_MAX);
+    vault_buffer_init(&scratch->stages.string_to_sign, SCRATCH_MAX);
+    vault_buffer_init(&scratch->stages.signature, SCRATCH_MAX);
+    vault_buffer_init(&scratch->stages.authorization, SCRATCH_MAX);
+    if (luaL_newmetatable(state, SCRATCH_TYPE)) {
+        lua_pushcfunction(state, scratch_gc);
+        lua_setfield(state, -2, "__gc");
+    }
+    lua_setmetatable(state, -2);
+}
+
+static void push_words(lua_State *state)
+{
+    lua_createtable(state, 0, VAULT_STATUS_COUNT);
+    for (int i = 0; i < VAULT_STATUS_COUNT; i++) {
+        const struct vault_status_row *row = vault_status_row((enum vault_status)i);
+
+        lua_createtable(state, 0, 3);
+        lua_pushboolean(state, row->may_retry);
+        lua_setfield(state, -2, "may_retry");
+        lua_pushboolean(state, row->may_cache);
+        lua_setfield(state, -2, "may_cache");
+        lua_pushstring(state, row->sentence);
+        lua_setfield(state, -2, "sentence");
+        lua_setfield(state, -2, row->word);
+    }
+}
+
+static const luaL_Reg functions[] = {
+    {"extract", core_extract},
+    {"base64_decode", core_base64_decode},
+    {"sha256", core_sha256},
+    {"getenv", core_getenv},
+    {"sign", core_sign},
+    {"about", core_about},
+    {"check", core_check},
+    {"run", vault_lua_run},
+    {NULL, NULL},
+};
+
+__attribute__((visibility("default"))) int luaopen_vault_core(lua_State *state);
+
+int luaopen_vault_core(lua_State *state)
+{
+    bool first = vault_environment_process() == NULL;
+
+    if (vault_environment_capture() != VAULT_OK)
+        return luaL_error(state, "out of memory");
+    lua_createtable(state, 0, 16);
+    push_scratch(state);
+    for (const luaL_Reg *function = functions; function->name; function++) {
+        lua_pushvalue(state, -1);
+        lua_pushcclosure(state, function->func, 1);
+        lua_setfield(state, -3, function->name);
+    }
+    lua_pop(state, 1);
+    push_words(state);
+    lua_setfield(state, -2, "words");
+    vault_push_port(state);
+    lua_setfield(state, -2, "port");
+    lua_pushliteral(state, VAULT_VERSION);
+    lua_setfield(state, -2, "_VERSION");
+    /* Whether this very call copied the environment: in a worker it was empty by then. */
+    lua_pushboolean(state, first);
+    lua_setfield(state, -2, "captured_here");
+    return 1;
+}

@@ -1,0 +1,46 @@
+/* retry - whether another attempt may be made, and after how long.
+ *
+ * For:   AWS's standard retry mode of 2026: attempts, jittered back-off, a quota that all fetches
+ * share. (docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html) Never: the clock,
+ * the deadline, what the attempt is.
+ */
+#ifndef VAULT_RETRY_H
+#define VAULT_RETRY_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "environment.h"
+#include "status.h"
+
+/* The quota: attempts after the first draw on it, successes pay back. Any thread. */
+struct vault_retry_budget {
+    atomic_int tokens;
+};
+#define VAULT_RETRY_BUDGET_FULL 500
+
+typedef uint32_t vault_random(void *at); /* uniform 32 bits */
+
+/* One fetch's attempts. */
+struct vault_retry {
+    unsigned attempts;     /* the caller counts each one before it makes it */
+    unsigned max_attempts; /* AWS_MAX_ATTEMPTS, 1 .. 10; else 3 */
+    int drawn;             /* what the last retry took from the budget */
+    vault_random *random;
+    void *random_at;
+};
+
+/* `environment` may be NULL. */
+void vault_retry_init(struct vault_retry *retry, const struct vault_environment *environment,
+                      vault_random *random, void *random_at);
+
+/* Milliseconds to wait before another attempt after one that ended with `status`, drawing on the
+ * budget; -1 where there shall be none. `retry_after_ms` is AWS's wish, -1 for none; it is honoured
+ * from the computed pause to 5 s above it. */
+int64_t vault_retry_pause(struct vault_retry *retry, struct vault_retry_budget *budget,
+                          enum vault_status status, int64_t retry_after_ms);
+
+/* The last attempt succeeded: pay back what its retry drew, or one token for a first attempt. */
+void vault_retry_succeeded(struct vault_retry *retry, struct vault_retry_budget *budget);
+
+#endif

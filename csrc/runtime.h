@@ -1,0 +1,21 @@
+/* runtime - whether this process can run libcurl beside the OpenSSL that nginx brought.
+ *
+ * For:   DESIGN decision 19: two OpenSSLs in one process, where symbols bind to the executable's.
+ * Found out before the first transfer, since some mixes corrupt memory and others fail every fetch.
+ * Never: curl and OpenSSL headers: it looks at what the dynamic linker would bind, by name.
+ */
+#ifndef VAULT_RUNTIME_H
+#define VAULT_RUNTIME_H
+
+#include "message.h"
+#include "status.h"
+
+/* `curl_ssl` is what libcurl calls its TLS library ("OpenSSL/3.0.15"), NULL for none. VAULT_OK or
+ * VAULT_UNSUPPORTED, with both ways out in `why`. */
+VAULT_MUST_CHECK enum vault_status vault_runtime_check(const char *curl_ssl,
+                                                       struct vault_message *why);
+
+/* The file that SSL_new binds to, "" where it cannot be told. */
+const char *vault_runtime_ssl_file(void);
+
+#endif

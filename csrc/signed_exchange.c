@@ -1,0 +1,91 @@
+/* signed_exchange - an exchange made ready for one service of AWS.
+ *
+ * For:   what signed_exchange.h promises.
+ * Never: clock, sockets, what is asked.
+ */
+#include "signed_exchange.h"
+
+#include <string.h>
+
+#define HEADERS_MAX 16
+
+static enum vault_status add_host(struct vault_exchange *exchange,
+                                  const struct vault_endpoint *endpoint)
+{
+    enum vault_status status = vault_buffer_text(&exchange->headers, "Host: ");
+
+    if (status == VAULT_OK)
+        status =
+            vault_buffer_append(&exchange->headers, endpoint->host.data, endpoint->host.length);
+    if (status == VAULT_OK)
+        status = vault_buffer_text(&exchange->headers, "\r\n");
+    return status;
+}
+
+/* The header lines as slices; the number of them, or -1. */
+static int headers_of(const struct vault_buffer *lines, struct vault_sigv4_header *headers)
+{
+    const char *at = lines->data, *end = lines->data + lines->length;
+    int count = 0;
+
+    while (at < end) {
+        const char *stop = memchr(at, '\r', (size_t)(end - at));
+        const char *colon = stop ? memchr(at, ':', (size_t)(stop - at)) : NULL;
+
+        if (!colon || count == HEADERS_MAX)
+            return -1;
+        headers[count].name = at;
+        headers[count].name_length = (size_t)(colon - at);
+        headers[count].value = colon + 1;
+        headers[count++].value_length = (size_t)(stop - colon - 1);
+        at = stop + 2;
+    }
+    return count;
+}
+
+enum vault_status vault_exchange_sign(struct vault_exchange *exchange,
+                                      const struct vault_signing *signing, int64_t when)
+{
+    const struct vault_endpoint *endpoint = signing->endpoint;
+    const struct vault_sigv4_key key = {
+        .access_key_id = signing->credential->access_key_id,
+        .secret_access_key = signing->credential->secret_access_key,
+        .session_token = signing->credential->session_token,
+        .region = signing->region,
+        .service = signing->service,
+    };
+    struct vault_sigv4_header headers[HEADERS_MAX];
+    struct vault_sigv4_request request = {
+        .method = exchange->method,
+        .method_length = strlen(exchange->method),
+        .path = endpoint->path.data,
+        .path_length = endpoint->path.length,
+        .query = "",
+        .headers = headers,
+        .body = exchange->body.data,
+        .body_length = exchange->body.length,
+    };
+    struct vault_buffer signature;
+    enum vault_status status;
+    int count;
+
+    vault_buffer_init(&signature, exchange->headers.limit);
+    vault_buffer_clear(&exchange->url);
+    status = vault_buffer_append(&exchange->url, endpoint->url.data, endpoint->url.length);
+    if (status == VAULT_OK)
+        status = add_host(exchange, endpoint);
+    if (status != VAULT_OK)
+        goto out;
+    count = headers_of(&exchange->headers, headers);
+    if (count < 0) {
+        status = VAULT_INTERNAL;
+        goto out;
+    }
+    request.header_count = (size_t)count;
+    status = vault_sigv4_sign(signing->signer, &request, &key, when, &signature, NULL);
+    if (status == VAULT_OK)
+        status = vault_buffer_append(&exchange->headers, signature.data, signature.length);
+out:
+    vault_buffer_free(&signature);
+    return status;
+}

@@ -1,0 +1,310 @@
+-- config - what one fetch from AWS goes by: entity, reference, environment and defaults, settled.
+--
+-- For:   which of them wins for each field and where it came from; what selects the bytes, as
+--        the text of a cache key. Pure: the environment comes in as getenv(name).
+-- Never: clock, files, ngx; the profile's region and endpoints (C asks the profile).
+
+local reference = require "vault.reference"
+
+local quote = reference.quote
+
+local _M = {}
+
+-- Kinds -------------------------------------------------------------------------------------------
+-- Each takes what was set and returns the field's value, or nil and what is wrong with it. The
+-- complaint shows the text only where that cannot be a secret.
+
+local function text(value)
+    if type(value) ~= "string" then
+        return nil, "is not a string"
+    end
+    if #value > 2048 or value:find("[%z\1-\31\127]") then
+        return nil, "is over 2048 bytes or holds a control byte"
+    end
+    if reference.is_reference(value) then
+        return nil, "is a reference that was not resolved"
+    end
+    return value
+end
+
+local function secret(value)
+    if type(value) ~= "string" or #value > 16384 then
+        return nil, "is not a string of at most 16384 bytes"
+    end
+    if reference.is_reference(value) then
+        return nil, "is a reference that was not resolved"
+    end
+    return value
+end
+
+local function region(value)
+    if type(value) ~= "string" or not reference.is_region(value) then
+        return nil, ('is not an AWS region: "%s"'):format(quote(tostring(value)))
+    end
+    return value
+end
+
+local function seconds(value)
+    local number = value
+    if type(value) == "string" then
+        number = reference.seconds(value)
+    end
+    if type(number) ~= "number" or not (number >= 0 and number < math.huge) then
+        return nil, ('is not a number of seconds, 0 or more: "%s"'):format(quote(tostring(value)))
+    end
+    return number
+end
+
+local function timeout(value)
+    local number, complaint = seconds(value)
+    if number and (number < 0.001 or number > 3600) then
+        return nil, "is not between 0.001 and 3600 seconds"
+    end
+    return number, complaint
+end
+
+local FLAGS = { [true] = true, [false] = false, ["true"] = true, ["false"] = false }
+
+local function flag(value)
+    if FLAGS[value] == nil then
+        return nil, ('is not true or false: "%s"'):format(quote(tostring(value)))
+    end
+    return FLAGS[value]
+end
+
+local function role_arn(value)
+    if type(value) ~= "string" or #value > 2048
+        or not value:find("^arn:aws[%l-]*:iam::%d+:role/[%w_+=,.@/-]+$") then
+        return nil, ('is not the ARN of an IAM role: "%s"'):format(quote(tostring(value)))
+    end
+    return value
+end
+
+local function session_name(value)
+    if type(value) ~= "string" or #value < 2 or #value > 64
+        or value:find("[^%w_+=,.@-]") then
+        return nil, "is not 2 to 64 letters, digits and _+=,.@-"
+    end
+    return value
+end
+
+-- Fields ------------------------------------------------------------------------------------------
+-- The first that is set wins: reference option (where `option`), entity, variables in order,
+-- default. An empty text is not set.
+
+local REGION = {
+    name = "region", kind = region, option = true,
+    variables = { "KONG_VAULT_AWS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION" },
+}
+
+local FIELDS = {
+    { name = "endpoint_url", kind = text, variables = {
+        "KONG_VAULT_AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL" } },
+    { name = "sts_endpoint_url", kind = text, variables = {
+        "KONG_VAULT_AWS_STS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL" } },
+    { name = "assume_role_arn", kind = role_arn,
+      variables = { "KONG_VAULT_AWS_ASSUME_ROLE_ARN" } },
+    { name = "role_session_name", kind = session_name, default = "KongVault",
+      variables = { "KONG_VAULT_AWS_ROLE_SESSION_NAME" } },
+    { name = "external_id", kind = text, variables = { "KONG_VAULT_AWS_EXTERNAL_ID" } },
+    { name = "access_key_id", kind = secret, variables = {} },
+    { name = "secret_access_key", kind = secret, variables = {} },
+    { name = "session_token", kind = secret, variables = {} },
+    { name = "ttl", kind = seconds, option = true, default = 0,
+      variables = { "KONG_VAULT_AWS_TTL" } },
+    { name = "neg_ttl", kind = seconds, option = true, default = 0,
+      variables = { "KONG_VAULT_AWS_NEG_TTL" } },
+    { name = "resurrect_ttl", kind = seconds, option = true, default = 1e8,
+      variables = { "KONG_VAULT_AWS_RESURRECT_TTL" } },
+    { name = "base64_decode", kind = flag, option = true, default = false,
+      variables = { "KONG_VAULT_AWS_BASE64_DECODE", "KONG_VAULT_AWS_DECODE_BASE64" } },
+    { name = "timeout", kind = timeout, default = 10,
+      variables = { "KONG_VAULT_AWS_TIMEOUT" } },
+}
+
+-- nil, "" and the null of cjson and ngx are not set.
+local function is_set(value)
+    return value ~= nil and value ~= "" and type(value) ~= "userdata"
+end
+
+-- What is set for `field`, and where: "option", "entity", a variable's name, "default".
+local function find(field, sources)
+    local value = field.option and sources.options[field.name]
+    if field.option and is_set(value) then
+        return value, "option"
+    end
+    value = sources.entity[field.name]
+    if is_set(value) then
+        return value, "entity"
+    end
+    for _, name in ipairs(field.variables) do
+        value = sources.getenv(name)
+        if is_set(value) then
+            return value, name
+        end
+    end
+    return field.default, field.default ~= nil and "default" or nil
+end
+
+local PLACES = {
+    option = { "the reference's option %s", "bad_reference" },
+    entity = { "the vault's field %s", "bad_config" },
+}
+
+-- value, nil, nil, origin | nil, message, word
+local function pick(field, sources)
+    local found, origin = find(field, sources)
+    if not origin then
+        return nil
+    end
+    local value, complaint = field.kind(found)
+    if not complaint then
+        return value, nil, nil, origin
+    end
+    local place = PLACES[origin] or { "the environment variable " .. origin, "bad_config" }
+    return nil, place[1]:format(field.name) .. " " .. complaint, place[2]
+end
+
+-- AWS_IGNORE_CONFIGURED_ENDPOINT_URLS turns AWS's own variables off, not Kong's.
+local function without_endpoints(getenv)
+    if (getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") or ""):lower() ~= "true" then
+        return getenv
+    end
+    return function(name)
+        if name:find("^AWS_ENDPOINT_URL") then
+            return nil
+        end
+        return getenv(name)
+    end
+end
+
+-- Region: option, ARN, entity, variables. Where an endpoint is set it belongs to one region, so
+-- an ARN of another one is refused: its request would be signed for a place it does not go to.
+local function settle_region(settled, sources, resource)
+    local value, message, word, origin = pick(REGION, sources)
+    if message then
+        return nil, message, word
+    end
+    local arn_region = reference.arn_region(resource)
+    if arn_region and settled.endpoint_url and value and value ~= arn_region then
+        return nil, ("the ARN is of the region %s, but the region is %s (%s) and an endpoint is "
+            .. "set (%s)"):format(arn_region, value, origin, settled.origin.endpoint_url), "refused"
+    end
+    if arn_region and origin ~= "option" then
+        value, origin = arn_region, "arn"
+    end
+    settled.region, settled.origin.region = value, origin
+    return true
+end
+
+local STAGES = { "AWSCURRENT", "AWSPREVIOUS" }
+
+-- Static keys come as a pair; half of one must not fall back to the machine's own credentials.
+local function check_keys(settled)
+    local id, key = settled.access_key_id, settled.secret_access_key
+    if (id == nil) ~= (key == nil) then
+        return nil, "the vault's field " .. (id and "secret_access_key" or "access_key_id")
+            .. " is missing beside the other half of the key", "bad_config"
+    end
+    if settled.session_token and not id then
+        return nil, "the vault's field session_token is there without a key", "bad_config"
+    end
+    return true
+end
+
+local function settle_fields(settled, sources)
+    for _, field in ipairs(FIELDS) do
+        local value, message, word, origin = pick(field, sources)
+        if message then
+            return nil, message, word
+        end
+        settled[field.name], settled.origin[field.name] = value, origin
+    end
+    return true
+end
+
+-- Interface ---------------------------------------------------------------------------------------
+
+-- Settle what `parts` (of vault.reference: resource, config?, version?) asks of an aws vault.
+--
+-- entity  the config of its vaults entity; nil for the strategy itself ("{vault://aws/...}")
+-- getenv  name -> string or nil
+--
+-- settled { region?, endpoint_url?, sts_endpoint_url?, assume_role_arn?, role_session_name,
+--           external_id?, access_key_id?, secret_access_key?, session_token?, ttl, neg_ttl,
+--           resurrect_ttl, timeout (all seconds), base64_decode, stage, origin }
+--         region nil: none is set but perhaps the profile's. origin[field]: "option", "arn",
+--         "entity", a variable's name or "default"
+-- nil, message, word   "bad_reference", "bad_config", "refused"
+function _M.settle(parts, entity, getenv)
+    if type(parts) ~= "table" or type(parts.resource) ~= "string" then
+        error("parts must be a reference's parts", 2)
+    end
+    if entity ~= nil and type(entity) ~= "table" then
+        error("entity must be a table or nil", 2)
+    end
+    local options = parts.config or {}
+    if options.prefix ~= nil then
+        return nil, "the reference's option prefix is for env vaults only", "bad_reference"
+    end
+    local settled = { origin = {}, stage = STAGES[parts.version or 1] }
+    if not settled.stage then
+        return nil, "the version is not #1 (AWSCURRENT) or #2 (AWSPREVIOUS)", "bad_reference"
+    end
+    local sources = {
+        options = options, entity = entity or {}, getenv = without_endpoints(getenv),
+    }
+    for _, step in ipairs({ settle_fields, settle_region, check_keys }) do
+        local ok, message, word = step(settled, sources, parts.resource)
+        if not ok then
+            return nil, message, word
+        end
+    end
+    return settled
+end
+
+-- Each value with its length in front, so that no two lists look alike; "-" for none.
+local function pack(values, count)
+    local packed = {}
+    for i = 1, count do
+        local value = values[i]
+        packed[i] = value and #value .. ":" .. value or "-"
+    end
+    return table.concat(packed, ";")
+end
+
+-- The text of what selects the bytes of `resource`: whose credentials, role, endpoint, region,
+-- name and stage; not policy (ttls, timeout, base64_decode). The static keys are in it, both
+-- halves: whoever knows only another's key id must not meet his secrets in the cache. So it is
+-- for hashing, never for showing.
+function _M.identity(settled, resource)
+    local role = settled.assume_role_arn
+    return pack({
+        settled.access_key_id, settled.secret_access_key, settled.session_token,
+        role, role and settled.role_session_name, role and settled.external_id,
+        role and settled.sts_endpoint_url,
+        settled.endpoint_url, settled.region, resource, settled.stage,
+    }, 11)
+end
+
+-- The cache key: `hash` (text -> text) of the identity.
+function _M.key(settled, resource, hash)
+    return hash(_M.identity(settled, resource))
+end
+
+-- The file of trusted certificates, or nil for the system's trust store. `option` is init's
+-- trusted_certificate: a path or "system"; without one AWS_CA_BUNDLE, then SSL_CERT_FILE.
+function _M.trusted_certificate(option, getenv)
+    if option == "system" then
+        return nil
+    end
+    for _, path in ipairs({ option or "", getenv("AWS_CA_BUNDLE") or "",
+                            getenv("SSL_CERT_FILE") or "" }) do
+        if path ~= "" then
+            return path
+        end
+    end
+    return nil
+end
+
+return _M

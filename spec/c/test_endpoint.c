@@ -1,0 +1,208 @@
+/* test_endpoint - botocore's table of hosts, byte for byte, and what overrides become.
+ *
+ * For:   spec/vectors/endpoints.tsv (service, region, host), regions that can be none, overrides.
+ * Never: the faults of a URL one by one (test_url).
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "endpoint.h"
+
+#define TABLE "spec/vectors/endpoints.tsv"
+
+static void check_host(const char *service, const char *region, const char *host)
+{
+    struct vault_endpoint endpoint;
+    struct vault_message why = {0};
+    char url[512];
+
+    vault_endpoint_init(&endpoint);
+    if (vault_endpoint_settle(service, region, NULL, &endpoint, &why) != VAULT_OK)
+        fail_msg("%s %s: %s", service, region, why.text);
+    snprintf(url, sizeof url, "https://%s/", host);
+    assert_string_equal(endpoint.host.data, host);
+    assert_string_equal(endpoint.url.data, url);
+    assert_string_equal(endpoint.path.data, "/");
+    vault_endpoint_free(&endpoint);
+}
+
+static void test_botocore_table(void **state)
+{
+    FILE *file = fopen(TABLE, "r");
+    char line[512], service[64], region[64], host[256];
+    int count = 0;
+
+    (void)state;
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        if (*line == '#')
+            continue;
+        assert_int_equal(sscanf(line, "%63[^\t]\t%63[^\t]\t%255[^\n]", service, region, host), 3);
+        check_host(service, region, host);
+        count++;
+    }
+    fclose(file);
+    print_message("%s: %d hosts\n", TABLE, count);
+    assert_true(count > 100);
+}
+
+static void test_regions(void **state)
+{
+    static const char *const good[] = {"a",  "us-east-1", "local",
+                                       "a1", "x--y",      "abcdefghijklmnopqrstuvwxyz-12345"};
+    static const char *const bad[] = {
+        "",
+        "1a",
+        "-a",
+        "a-",
+        "US-east-1",
+        "us_east_1",
+        "us east",
+        "us-east-1 ",
+        "us-east-1\n",
+        "us.east",
+        "a/b",
+        "a@evil.example",
+        "evil.com#x",
+        "a:1",
+        "\xC3\xBC",
+        "abcdefghijklmnopqrstuvwxyz-123456",
+    };
+    struct vault_endpoint endpoint;
+    struct vault_message why;
+
+    (void)state;
+    vault_endpoint_init(&endpoint);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(vault_region_valid(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        vault_message_clear(&why);
+        assert_false(vault_region_valid(bad[i]));
+        assert_int_equal(vault_endpoint_settle("sts", bad[i], "http://h", &endpoint, &why),
+                         *bad[i] ? VAULT_BAD_CONFIG : VAULT_NO_REGION);
+        assert_true(why.length > 0);
+        assert_null(strpbrk(why.text, "\n\xC3"));
+        assert_null(endpoint.url.data);
+    }
+    assert_int_equal(vault_endpoint_settle("sts", NULL, NULL, &endpoint, &why), VAULT_NO_REGION);
+}
+
+static void test_overrides(void **state)
+{
+    static const struct {
+        const char *override, *url, *host, *path;
+    } rows[] = {
+        {"http://localhost:4566", "http://localhost:4566/", "localhost:4566", "/"},
+        {"http://localhost:4566/", "http://localhost:4566/", "localhost:4566", "/"},
+        {"HTTPS://VPCE-1.Example.COM", "https://vpce-1.example.com/", "vpce-1.example.com", "/"},
+        {"https://h:443", "https://h/", "h", "/"},
+        {"http://h:80/", "http://h/", "h", "/"},
+        {"https://h:80", "https://h:80/", "h:80", "/"},
+        {"http://h:443", "http://h:443/", "h:443", "/"},
+        {"https://h:00443", "https://h/", "h", "/"},
+        {"https://h/Base/Path", "https://h/Base/Path", "h", "/Base/Path"},
+        {"https://h:8443/base/", "https://h:8443/base/", "h:8443", "/base/"},
+        {"https://h/a%2Fb@c:d", "https://h/a%2Fb@c:d", "h", "/a%2Fb@c:d"},
+        {"http://127.0.0.1:5000", "http://127.0.0.1:5000/", "127.0.0.1:5000", "/"},
+        {"http://[::1]:5000", "http://[::1]:5000/", "[::1]:5000", "/"},
+        {"https://[FD00:EC2::254]:443/x", "https://[fd00:ec2::254]/x", "[fd00:ec2::254]", "/x"},
+    };
+    struct vault_endpoint endpoint;
+    struct vault_message why = {0};
+
+    (void)state;
+    vault_endpoint_init(&endpoint);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (vault_endpoint_settle("sts", "us-east-1", rows[i].override, &endpoint, &why))
+            fail_msg("%s: %s", rows[i].override, why.text);
+        assert_string_equal(endpoint.url.data, rows[i].url);
+        assert_string_equal(endpoint.host.data, rows[i].host);
+        assert_string_equal(endpoint.path.data, rows[i].path);
+    }
+    assert_int_equal(vault_endpoint_settle("sts", "us-east-1", "", &endpoint, &why), VAULT_OK);
+    assert_string_equal(endpoint.host.data, "sts.us-east-1.amazonaws.com");
+    vault_endpoint_free(&endpoint);
+}
+
+static void test_failure_leaves_endpoint(void **state)
+{
+    struct vault_endpoint endpoint;
+    struct vault_message why = {0};
+
+    (void)state;
+    vault_endpoint_init(&endpoint);
+    assert_int_equal(vault_endpoint_settle("sts", "us-east-1", NULL, &endpoint, &why), VAULT_OK);
+    assert_int_equal(
+        vault_endpoint_settle("sts", "us-east-1", "https://me:CANARY@h", &endpoint, &why),
+        VAULT_BAD_ENDPOINT);
+    assert_string_equal(endpoint.host.data, "sts.us-east-1.amazonaws.com");
+    assert_null(strstr(why.text, "CANARY"));
+    vault_endpoint_free(&endpoint);
+}
+
+/* The longest of everything fits: no override that is taken may fail for room. */
+static void test_longest_override(void **state)
+{
+    struct vault_endpoint endpoint;
+    struct vault_message why = {0};
+    char override[2050];
+
+    (void)state;
+    memset(override, 'x', sizeof override);
+    memcpy(override, "https://", 8);
+    for (size_t i = 8 + 63; i < 8 + 253; i += 64)
+        override[i] = '.';
+    memcpy(override + 8 + 253, ":65535/", 7);
+    override[2048] = '\0';
+    vault_endpoint_init(&endpoint);
+    assert_int_equal(vault_endpoint_settle("sts", "us-east-1", override, &endpoint, &why),
+                     VAULT_OK);
+    assert_string_equal(endpoint.url.data, override);
+    vault_endpoint_free(&endpoint);
+}
+
+static void no_memory_for(const char *override)
+{
+    struct vault_endpoint endpoint;
+    struct vault_message why = {0};
+    enum vault_status status;
+    unsigned long nth = 0;
+
+    vault_endpoint_init(&endpoint);
+    do {
+        vault_alloc_fail(++nth);
+        status = vault_endpoint_settle("sts", "us-east-1", override, &endpoint, &why);
+        vault_alloc_fail(0);
+        if (status != VAULT_OK) {
+            assert_int_equal(status, VAULT_NO_MEMORY);
+            assert_null(endpoint.url.data);
+            assert_null(endpoint.host.data);
+        }
+    } while (status != VAULT_OK);
+    assert_true(nth > 3);
+    vault_endpoint_free(&endpoint);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    no_memory_for(NULL);
+    no_memory_for("https://h:8443/base");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_botocore_table),   cmocka_unit_test(test_regions),
+        cmocka_unit_test(test_overrides),        cmocka_unit_test(test_failure_leaves_endpoint),
+        cmocka_unit_test(test_longest_override), cmocka_unit_test(test_no_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

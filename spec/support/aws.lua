@@ -1,0 +1,89 @@
+-- aws - fake_aws.py, started and spoken to.
+--
+-- For:   specs that need an AWS that fails on demand and counts; fake_secrets.py lists the words.
+-- Never: what moto does as well (moto).
+
+local cjson = require "cjson"
+local http = require "spec.support.http"
+local process = require "spec.support.process"
+
+local _M = {}
+local methods = {}
+local metatable = { __index = methods }
+
+_M.ACCESS_KEY = "AKIDEXAMPLE"
+_M.SECRET_KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+
+-- Start it; stop() ends it.
+--
+-- options  cert, key (PEM files: HTTPS), cacert (for the control calls), port, host name in .url,
+--          args = { further arguments of fake_aws.py }
+function _M.start(options)
+    options = options or {}
+    local words = { "python3", "spec/support/fake_aws.py", "--port", tostring(options.port or 0),
+                    ready = "ready (%d+)\n" }
+    if options.cert then
+        for _, word in ipairs { "--cert", options.cert, "--key", options.key } do
+            words[#words + 1] = word
+        end
+    end
+    for _, word in ipairs(options.args or {}) do
+        words[#words + 1] = word
+    end
+    local self = setmetatable({ process = process.start(words) }, metatable)
+    self.port = tonumber(self.process.ready)
+    self.url = ("%s://%s:%d"):format(options.cert and "https" or "http",
+        options.host or "127.0.0.1", self.port)
+    self.control = { cacert = options.cacert, curl = options.cert and { "-k" } or nil }
+    return self
+end
+
+-- Environment that makes the library use it.
+function methods:env(more)
+    local env = {
+        AWS_ACCESS_KEY_ID = _M.ACCESS_KEY, AWS_SECRET_ACCESS_KEY = _M.SECRET_KEY,
+        AWS_REGION = "us-east-1", AWS_ENDPOINT_URL_SECRETS_MANAGER = self.url,
+    }
+    for name, value in pairs(more or {}) do
+        env[name] = value
+    end
+    return env
+end
+
+local function ask(self, path, body)
+    local options = { method = body and "POST" or "GET", body = body, cacert = self.control.cacert,
+                      curl = self.control.curl }
+    local answer = http.request(self.url .. "/_/" .. path, options)
+    assert(answer.status == 200, "fake_aws.py does not answer: " .. answer.errors)
+    return cjson.decode(answer.body)
+end
+
+-- { calls, by_name, connections, open, in_flight, max_in_flight, proxied }; the connections are
+-- those that made a call, by_name goes by the whole SecretId, behaviour words and all.
+function methods:stats()
+    return ask(self, "stats")
+end
+
+-- { headers, path } of the last call.
+function methods:last()
+    return ask(self, "last")
+end
+
+-- Forget all secrets and counts.
+function methods:reset()
+    ask(self, "reset", "")
+end
+
+-- Give the secret a new version; its VersionId. stage: AWSCURRENT where nil.
+function methods:put(name, text, stage)
+    local path = ("put?name=%s&stage=%s"):format(name:gsub("[^%w/._=@-]", function(c)
+        return ("%%%02X"):format(c:byte())
+    end), stage or "AWSCURRENT")
+    return ask(self, path, text).VersionId
+end
+
+function methods:stop()
+    return self.process:stop()
+end
+
+return _M

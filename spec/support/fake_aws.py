@@ -1,0 +1,351 @@
+#!/usr/bin/env python3
+"""fake_aws - Secrets Manager as the tests need it: signatures checked, every failure on demand.
+
+For:   GetSecretValue whose behaviour is spelt in the secret's name (fake_secrets.py lists
+       the words), and counts of calls and connections under /_/.
+Never: more of AWS than that; moto is there for it. Only the standard library.
+
+Prints "ready PORT" once it listens. SIGTERM ends it.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import re
+import signal
+import socket
+import ssl
+import struct
+import sys
+import time
+import urllib.parse
+from email.utils import formatdate
+
+sys.dont_write_bytecode = True
+import sigv4_check  # noqa: E402  (the line above must come first)
+from fake_secrets import BEHAVIOUR, Store, split_behaviour  # noqa: E402
+
+HUGE = 600 * 1024
+STATUS_TYPES = {500: "InternalServiceError", 503: "ServiceUnavailableException",
+                429: "TooManyRequestsException"}
+REASONS = {200: "OK", 302: "Found", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
+           500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
+
+
+class Request:
+    """One HTTP request, read whole; header names in lower case."""
+
+    def __init__(self, method, target, headers, body):
+        parts = urllib.parse.urlsplit(target)
+        self.proxied = bool(parts.netloc)
+        self.method, self.path, self.query = method, parts.path or "/", parts.query
+        self.headers, self.body = headers, body
+
+
+class Answer:
+    """What to send: bytes, and how."""
+
+    def __init__(self, status=200, body=b"", headers=None):
+        self.status, self.body, self.headers = status, body, headers or {}
+        self.how = None        # "reset-before", "reset-headers", "reset-body", "truncate", "hang"
+        self.drip = None       # milliseconds between two bytes
+        self.chunked = False
+        self.close = False
+        self.shift = 0         # seconds by which the clock in the Date header is wrong
+
+
+def failure(code, message, status=400):
+    """An error as the JSON protocol words it."""
+    return Answer(status, json.dumps({"__type": code, "Message": message}).encode())
+
+
+class Fake:
+    """The server: reads requests, decides answers, writes them in the way that was asked for."""
+
+    def __init__(self, options):
+        self.options = options
+        self.store = Store(options.only_put)
+        self.open = set()      # connections that made a call
+
+    # Deciding
+
+    def value(self, secret_id, name, asked):
+        """The answer that holds the secret, or AWS's way to say that there is none."""
+        found = self.store.find(name, asked.get("VersionId"), asked.get("VersionStage"))
+        if found is None:
+            return failure("ResourceNotFoundException",
+                           "Secrets Manager can't find the specified secret.")
+        if found == 0:
+            stage = asked.get("VersionStage") or "AWSCURRENT"
+            return failure("ResourceNotFoundException", "Secrets Manager can't find the specified "
+                           f"secret value for staging label: {stage}")
+        version_id, text, number, stages = found
+        if text is None:
+            text = json.dumps({"name": name, "n": str(self.store.by_name[secret_id]),
+                               "user": f"u{number}", "password": f"p{number}"})
+        return Answer(200, json.dumps({
+            "ARN": f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf",
+            "Name": name, "VersionId": version_id, "SecretString": text,
+            "VersionStages": stages, "CreatedDate": 1.7e9 + number}).encode())
+
+    @staticmethod
+    def replace(answer, **fields):
+        """The same answer with members of its body set, or, where None, left out."""
+        body = json.loads(answer.body)
+        body.update(fields)
+        answer.body = json.dumps({k: v for k, v in body.items() if v is not None}).encode()
+
+    def shape(self, word, answer, request, calls):
+        """`answer` as one behaviour word changes it."""
+        head, _, rest = word.partition("-")
+        if word in ("reset-before", "reset-headers", "reset-body", "truncate", "hang"):
+            answer.how = word
+        elif head == "status":
+            return failure(STATUS_TYPES.get(int(rest), "UnknownError"), "planted", int(rest))
+        elif head == "html":
+            return Answer(int(rest), b"<html><body><h1>Bad Gateway</h1></body></html>",
+                          {"Content-Type": "text/html"})
+        elif head == "code":
+            return failure(rest, "planted")
+        elif head == "retryafter":
+            if calls == 1:
+                answer = failure("ServiceUnavailableException", "planted", 503)
+                answer.headers["x-amz-retry-after"] = rest
+        elif head.startswith("fail"):
+            if calls <= int(head[4:]):
+                return self.shape(planted_word(rest), answer, request, calls)
+        elif head == "drip":
+            answer.drip = int(rest or 50)
+        elif word in ("chunked", "close"):
+            setattr(answer, word, True)
+        else:
+            return self.shape_value(word, answer, request)
+        return answer
+
+    def shape_value(self, word, answer, request):
+        """The words that change what is said rather than how."""
+        size = int(re.sub(r"\D", "", word) or 0)
+        fixed = {
+            "missing": ("ResourceNotFoundException",
+                        "Secrets Manager can't find the specified secret."),
+            "denied": ("AccessDeniedException", "User is not authorized to perform: "
+                       "secretsmanager:GetSecretValue"),
+            "expired": ("ExpiredTokenException",
+                        "The security token included in the request is expired"),
+            "ctl": ("InvalidRequestException", "a\x1b[31mred\r\nline\x00end\x7f\u0085"),
+            "leak": ("InvalidSignatureException", "The Canonical String should have been "
+                     + repr(request.headers) + request.body.decode("utf-8", "replace")),
+        }
+        if word in fixed:
+            return failure(*fixed[word])
+        if word == "malformed":
+            answer.body = b'{"Name":"x","SecretString":"never closed'
+        elif word == "redirect":
+            return Answer(302, b"", {"Location": "/redirected"})
+        elif answer.status != 200:
+            pass
+        elif word == "binary":
+            text = json.loads(answer.body)["SecretString"]
+            self.replace(answer, SecretString=None,
+                         SecretBinary=base64.b64encode(text.encode()).decode())
+        elif word == "novalue":
+            self.replace(answer, SecretString=None)
+        elif word.startswith("bigkey"):
+            self.replace(answer, SecretString=json.dumps({"big": "x" * size}))
+        elif word.startswith("big") or word in ("huge", "empty"):
+            self.replace(answer, SecretString="x" * (HUGE if word == "huge" else size))
+        return answer
+
+    def get_secret_value(self, request):
+        """(answer, seconds to wait before it is sent)."""
+        try:
+            asked = json.loads(request.body)
+            secret_id = asked["SecretId"]
+        except (ValueError, KeyError, TypeError):
+            return failure("SerializationException", "not the JSON of GetSecretValue"), 0
+        store = self.store
+        calls = store.by_name[secret_id] = store.by_name.get(secret_id, 0) + 1
+        words, name = split_behaviour(secret_id)
+        skews = [re.match(r"(\w+)([+-]\d+)$", w) for w in words if "skew" in w]
+        shift = int(skews[0].group(2)) if skews else 0
+        wait = sum(int(w[6:]) for w in words if w.startswith("delay-")) / 1000
+        try:
+            if not self.options.no_verify:
+                late = skews and skews[0].group(1) == "tooskewed"
+                sigv4_check.verify(request, self.options, time.time() + shift,
+                                   "RequestTimeTooSkewed" if late else "InvalidSignatureException")
+            answer = self.value(secret_id, name, asked)
+        except sigv4_check.Refused as refused:
+            answer, words = failure(refused.code, refused.message), []
+        for word in words:
+            if word != "ok" and not word.startswith("delay-") and "skew" not in word:
+                answer = self.shape(word, answer, request, calls)
+        answer.shift = shift
+        return answer, wait
+
+    def control(self, request):
+        """The paths under /_/."""
+        store, path = self.store, request.path
+        if path == "/_/stats":
+            said = {"calls": store.calls, "by_name": store.by_name, "open": len(self.open),
+                    "connections": store.connections, "in_flight": store.in_flight,
+                    "max_in_flight": store.max_in_flight, "proxied": store.proxied}
+        elif path == "/_/last":
+            said = store.last
+        elif path == "/_/reset":
+            store.reset()
+            self.open.clear()
+            said = {}
+        elif path == "/_/put":
+            query = dict(urllib.parse.parse_qsl(request.query))
+            name = split_behaviour(query["name"])[1]
+            said = {"VersionId": store.put(name, request.body.decode(),
+                                           query.get("stage", "AWSCURRENT"))}
+        else:
+            return Answer(404, b"{}")
+        return Answer(200, json.dumps(said).encode())
+
+    async def answer(self, request, connection):
+        """The answer to any request; waits as long as it was told to."""
+        store = self.store
+        if request.path.startswith("/_/"):
+            return self.control(request)
+        if connection not in self.open:
+            self.open.add(connection)
+            store.connections += 1
+        store.calls += 1
+        store.proxied += request.proxied
+        store.last = {"headers": request.headers, "path": request.path}
+        store.in_flight += 1
+        store.max_in_flight = max(store.max_in_flight, store.in_flight)
+        try:
+            if request.method != "POST" or request.path != "/":
+                return failure("UnknownOperationException", "not POST /", 404)
+            if request.headers.get("x-amz-target") != "secretsmanager.GetSecretValue":
+                return failure("UnknownOperationException", "not GetSecretValue")
+            made, wait = self.get_secret_value(request)
+            await asyncio.sleep(wait)
+            if made.how == "hang":
+                while not connection.at_eof():
+                    await asyncio.sleep(0.05)
+            return made
+        finally:
+            store.in_flight -= 1
+
+    # Reading and writing
+
+    @staticmethod
+    async def read(reader):
+        """The next request, or None where the connection is over."""
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            return None
+        first, *lines = head[:-4].split("\r\n")
+        method, target, _ = first.split(" ", 2)
+        headers = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        return Request(method, target, headers, body)
+
+    @staticmethod
+    def bytes_of(answer):
+        """(head, body) as they go over the wire."""
+        length = len(answer.body) + (1000 if answer.how == "truncate" else 0)
+        headers = {"Content-Type": "application/x-amz-json-1.1", "Connection": "keep-alive",
+                   "Date": formatdate(time.time() + answer.shift, usegmt=True),
+                   "x-amzn-RequestId": "00000000-0000-4000-8000-000000000000", **answer.headers}
+        body = answer.body
+        if answer.chunked:
+            headers["Transfer-Encoding"] = "chunked"
+            body = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
+        else:
+            headers["Content-Length"] = str(length)
+        if answer.close:
+            headers["Connection"] = "close"
+        lines = [f"HTTP/1.1 {answer.status} {REASONS.get(answer.status, 'Other')}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode(), body
+
+    async def write(self, writer, answer):
+        """Send it; True where the connection goes on."""
+        head, body = self.bytes_of(answer)
+        sent = head + body
+        if answer.how == "reset-before":
+            sent = b""
+        elif answer.how == "reset-headers":
+            sent = head[:len(head) // 2]
+        elif answer.how == "reset-body":
+            sent = head + body[:len(body) // 2]
+        for part in ([sent] if answer.drip is None else [bytes([b]) for b in sent]):
+            writer.write(part)
+            await writer.drain()
+            if answer.drip is not None:
+                await asyncio.sleep(answer.drip / 1000)
+        if (answer.how or "").startswith("reset"):
+            await asyncio.sleep(0.05 if sent else 0)  # a reset overtakes bytes not yet read
+            writer.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+        return answer.how is None and not answer.close
+
+    async def serve(self, reader, writer):
+        """One connection, to its end."""
+        try:
+            while True:
+                request = await self.read(reader)
+                if request is None:
+                    break
+                if not await self.write(writer, await self.answer(request, reader)):
+                    break
+        except (OSError, asyncio.IncompleteReadError, ValueError):
+            pass
+        finally:
+            self.open.discard(reader)
+            writer.close()
+
+
+def planted_word(rest):
+    """What fails in fail2-REST: a status, a behaviour, or an error code."""
+    if rest.isdigit():
+        return "status-" + rest
+    return rest if BEHAVIOUR.match(rest) else "code-" + rest
+
+
+async def main(options):
+    fake = Fake(options)
+    context = None
+    if options.cert:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.cert, options.key)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda *_: None)  # clients that leave are this server's daily bread
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = await asyncio.start_server(fake.serve, options.host, options.port, ssl=context,
+                                        limit=1 << 20, backlog=512)
+    print("ready", server.sockets[0].getsockname()[1], flush=True)
+    await stop.wait()
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--cert", help="PEM file; with --key, HTTPS")
+    parser.add_argument("--key")
+    parser.add_argument("--access-key", default="AKIDEXAMPLE")
+    parser.add_argument("--secret-key", default="wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+    parser.add_argument("--session-token", help="the token every call must bring")
+    parser.add_argument("--region", help="the only Region a signature may be for")
+    parser.add_argument("--no-verify", action="store_true", help="accept any signature")
+    parser.add_argument("--only-put", action="store_true", help="secrets not put do not exist")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(parse_options()))

@@ -1,0 +1,128 @@
+#!/bin/sh
+# layers - who may touch what, read off the source.
+#
+# For:   `make layers`: one line per rule, "what: files that do"; any other file is a failure. Comments
+#        do not count. A control plants a break of every rule in a copy and must see it found.
+# Never: style (lint.sh).
+#
+# VAULT_LAYERS_ROOT is the tree to look at, for the control.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+root=${VAULT_LAYERS_ROOT:-.}
+failed=0
+passed=0
+
+# The same tree without its comments.
+bare=$(mktemp -d)
+trap 'rm -rf "$bare"' EXIT
+mkdir -p "$bare/csrc" "$bare/lua/vault"
+(cd "$root" && awk -v to="$bare" -f tools/uncomment.awk csrc/*.[ch] lua/vault/*.lua) || exit 1
+
+# rule WHAT PATTERN ALLOWED FILES...: the files that match PATTERN (extended) must be among the words
+# of ALLOWED.
+rule() {
+    what=$1
+    pattern=$2
+    allowed=$3
+    shift 3
+    found=
+    wrong=
+    for file in $(grep -lsE "$pattern" "$@"); do
+        name=${file##*/}
+        found="$found $name"
+        case " $allowed " in
+        *" $name "*) ;;
+        *) wrong="$wrong $name" ;;
+        esac
+    done
+    echo "layers: $what:${found:- none}"
+    if [ -n "$wrong" ]; then
+        echo "layers: $what: NOT ALLOWED in$wrong"
+        failed=$((failed + 1))
+    else
+        passed=$((passed + 1))
+    fi
+}
+
+word() {
+    echo "(^|[^A-Za-z0-9_.>\"])($1)"
+}
+
+c=$bare/csrc
+l=$bare/lua/vault
+# Which C file is for what: DESIGN, "Rooms".
+rule "Lua's headers" '#include <(lua|lauxlib|lualib|luajit)' \
+    "$(cd "$c" && echo module*.[ch])" "$c"/*.[ch]
+rule "libcurl" '#include <curl/|'"$(word 'curl_[a-z]+_|CURL[A-Zmo]')" \
+    "http.c http.h http_outcome.c http_outcome.h loop.c loop.h io_thread.c" "$c"/*.[ch]
+rule "OpenSSL" '#include <openssl/' "sigv4.c digest.c buffer.c" "$c"/*.[ch]
+rule "environ" "$(word 'getenv|secure_getenv|environ')"'([^A-Za-z0-9_]|$)' "environment.c" \
+    "$c"/*.[ch]
+rule "clock" "$(word 'time|clock_gettime|gettimeofday|clock|ftime')\\(" \
+    "io_thread.c loop.c" "$c"/*.[ch]
+rule "bare allocation" \
+    "$(word 'malloc|calloc|realloc|free|strdup|strndup|asprintf|aligned_alloc|getline')\\(" \
+    "buffer.c" "$c"/*.[ch]
+rule "sockets" '#include <(sys/socket|sys/un|netinet/|netdb|poll|sys/epoll)' "wake.c io_thread.c" \
+    "$c"/*.[ch]
+rule "files" "$(word 'fopen|open|openat|popen|fork|execv[a-z]*|system')\\(" "file.c wake.c" \
+    "$c"/*.[ch]
+rule "protocol that performs" "$(word 'poll|send|recv|connect|curl_[a-z_]*')\\(" "" \
+    "$c"/credentials*.[ch] "$c"/secretsmanager.[ch] "$c"/endpoint.[ch] "$c"/json*.[ch] "$c"/ini.[ch]
+rule "AWS words in transport" 'X-Amz|secretsmanager|GetSecretValue|AKIA' "" "$c"/http*.[ch] \
+    "$c"/io_thread.[ch] "$c"/loop.[ch] "$c"/wake.[ch]
+rule "typedef of a struct" '^ *typedef +(struct|union)' "" "$c"/*.[ch]
+rule "an included .c file" '#include "[^"]*\.c"' "" "$c"/*.[ch]
+rule "the engine in Lua" 'core\.(port|run)' "fetch.lua" "$l"/*.lua
+rule "os.getenv" 'os\.getenv' "" "$l"/*.lua
+rule "ngx in pure Lua" '(^|[^A-Za-z0-9_."])ngx\.|require *\(? *"(ngx|resty)\.' "" \
+    "$l"/reference.lua "$l"/schema.lua "$l"/config.lua
+rule "globals set at require" '^ *_G[.[]|^require *=' "" "$l"/*.lua
+
+# Every file opens with its room: what it is for, what may not enter.
+without=
+for file in "$root"/csrc/*.[ch] "$root"/lua/vault/*.lua; do
+    head -n 14 "$file" | awk '/For:/ { a = 1 } /Never:/ { b = 1 } END { exit !(a && b) }' ||
+        without="$without $(basename "$file")"
+done
+if [ -n "$without" ]; then
+    echo "layers: room comment: MISSING in$without"
+    failed=$((failed + 1))
+else
+    echo "layers: room comment: in every file"
+    passed=$((passed + 1))
+fi
+
+# The control: each planted line must fail the rule of its number in the copy.
+plant() {
+    copy=$(mktemp -d)
+    cp -r csrc lua tools "$copy/"
+    printf '%s\n' "$3" >>"$copy/$2"
+    said=$(VAULT_LAYERS_ROOT=$copy sh tools/layers.sh)
+    code=$?
+    rm -rf "$copy"
+    if [ $code -eq 0 ] || ! echo "$said" | grep -qE "^layers: $1: (NOT ALLOWED|MISSING)"; then
+        echo "layers: control: a planted break of \"$1\" was NOT found"
+        failed=$((failed + 1))
+    else
+        passed=$((passed + 1))
+    fi
+}
+
+if [ -z "${VAULT_LAYERS_ROOT:-}" ]; then
+    plant "Lua's headers" csrc/fetch.c '#include <lua.h>'
+    plant "libcurl" csrc/fetch.c 'int x = curl_easy_init();'
+    plant "OpenSSL" csrc/http.c '#include <openssl/evp.h>'
+    plant "environ" csrc/endpoint.c 'const char *x = getenv("HOME");'
+    plant "clock" csrc/sigv4.c 'long x = time(0);'
+    plant "bare allocation" csrc/ini.c 'void y(void *x) { free(x); }'
+    plant "sockets" csrc/fetch.c '#include <sys/socket.h>'
+    plant "protocol that performs" csrc/credentials.c 'int y(void) { return poll(0, 0, 1); }'
+    plant "an included .c file" csrc/fetch.c '#include "ini.c"'
+    plant "os.getenv" lua/vault/env.lua 'local x = os.getenv("HOME")'
+    plant "ngx in pure Lua" lua/vault/reference.lua 'local x = ngx.now()'
+    plant "room comment" csrc/no_room.c 'int x;'
+fi
+
+echo "layers: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
