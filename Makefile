@@ -38,8 +38,9 @@ MODULE_LIBS  = $(SHARED_LIBS)
 MODULE_LDFLAGS = -shared -Wl,-z,nodelete
 ifeq ($(STATIC_CURL),1)
 # The second way out of two OpenSSLs in one process (DESIGN, decision 19): libcurl and OpenSSL
-# static and unseen, what they use besides as pkg-config names it. Best with a libcurl configured for little
-# else than HTTP: Debian's brings ssh, LDAP and Kerberos, and wants their development packages.
+# static and unseen; what they use besides is linked as pkg-config names it. Best with a libcurl
+# configured for little else than HTTP: Debian's brings ssh, LDAP and Kerberos, and wants their
+# development packages.
 STATIC_LIBS = $(shell $(PKG_CONFIG) --static --libs libcurl libssl libcrypto)
 MODULE_LIBS = $(patsubst -lcrypto,-l:libcrypto.a,$(patsubst -lssl,-l:libssl.a,$(patsubst \
 	-lcurl,-l:libcurl.a,$(STATIC_LIBS))))

@@ -94,12 +94,10 @@ void vault_signer_free(struct vault_signer *signer)
 
 /* ---- stages ---- */
 
-static void put_number(char *at, unsigned value, int digits)
+static void put_two(char *at, unsigned value)
 {
-    while (digits--) {
-        at[digits] = (char)('0' + value % 10);
-        value /= 10;
-    }
+    at[0] = (char)('0' + value / 10);
+    at[1] = (char)('0' + value % 10);
 }
 
 /* Not gmtime_r: glibc's reads TZ. Days are counted in years that start in March, so that the leap
@@ -113,14 +111,16 @@ static void write_stamp(char stamp[VAULT_SIGV4_STAMP], int64_t when)
     const unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
     const unsigned march = (5 * of_year + 2) / 153; /* months since March */
     const unsigned month = march < 10 ? march + 3 : march - 9;
+    const unsigned civil = era * 400 + year + (month <= 2);
 
-    put_number(stamp, era * 400 + year + (month <= 2), 4);
-    put_number(stamp + 4, month, 2);
-    put_number(stamp + 6, of_year - (153 * march + 2) / 5 + 1, 2);
+    put_two(stamp, civil / 100);
+    put_two(stamp + 2, civil % 100);
+    put_two(stamp + 4, month);
+    put_two(stamp + 6, of_year - (153 * march + 2) / 5 + 1);
     stamp[8] = 'T';
-    put_number(stamp + 9, second / 3600, 2);
-    put_number(stamp + 11, second / 60 % 60, 2);
-    put_number(stamp + 13, second % 60, 2);
+    put_two(stamp + 9, second / 3600);
+    put_two(stamp + 11, second / 60 % 60);
+    put_two(stamp + 13, second % 60);
     stamp[15] = 'Z';
 }
 
@@ -272,32 +272,11 @@ static enum vault_status write_lines(struct signing *signing)
     return to.full ? VAULT_INTERNAL : VAULT_OK;
 }
 
-static enum vault_status append(struct vault_buffer *out, struct slice slice)
-{
-    return vault_buffer_append(out, slice.bytes, slice.length);
-}
-
-/* Cannot fail: deliver() has made the room. */
-static enum vault_status append_lines(const struct signing *signing, struct vault_buffer *headers)
-{
-    enum vault_status status = append(headers, signing->date_line);
-
-    if (signing->token.bytes && !signing->canonical.has_token) {
-        if (status == VAULT_OK)
-            status = vault_buffer_append(headers, TOKEN, sizeof TOKEN - 1);
-        if (status == VAULT_OK)
-            status = append(headers, signing->token);
-        if (status == VAULT_OK)
-            status = vault_buffer_append(headers, "\r\n", 2);
-    }
-    return status == VAULT_OK ? append(headers, signing->authorization_line) : status;
-}
-
-/* All or nothing: all the room first, then the bytes. */
-static enum vault_status deliver(const struct signing *signing, struct vault_buffer *headers,
-                                 struct vault_sigv4_stages *stages)
+static enum vault_status append_stages(const struct signing *signing,
+                                       struct vault_sigv4_stages *stages)
 {
     const struct vault_buffer *to_sign = &signing->signer->to_sign;
+    const struct slice *line = &signing->authorization_line;
     const struct {
         struct vault_buffer *to;
         struct slice from;
@@ -306,24 +285,47 @@ static enum vault_status deliver(const struct signing *signing, struct vault_buf
         {&stages->string_to_sign, {to_sign->data, to_sign->length}},
         {&stages->signature, {signing->signature, VAULT_DIGEST_HEX}},
         {&stages->authorization,
-         {signing->authorization_line.bytes + sizeof AUTHORIZATION - 1,
-          signing->authorization_line.length - sizeof AUTHORIZATION + 1 - 2}},
+         {line->bytes + sizeof AUTHORIZATION - 1, line->length - (sizeof AUTHORIZATION - 1) - 2}},
     };
-    const size_t count = stages ? sizeof all / sizeof *all : 0;
-    size_t length = signing->date_line.length + signing->authorization_line.length;
-    enum vault_status status;
+    enum vault_status status = VAULT_OK;
 
-    if (signing->token.bytes && !signing->canonical.has_token)
-        length += sizeof TOKEN - 1 + signing->token.length + 2;
-    if (!vault_buffer_reserve(headers, length, &status))
-        return status;
-    for (size_t i = 0; i < count; i++) {
+    /* all the room first, so that no stage is left without the others */
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (!vault_buffer_reserve(all[i].to, all[i].from.length, &status))
             return status;
     }
-    for (size_t i = 0; i < count && status == VAULT_OK; i++)
-        status = append(all[i].to, all[i].from);
-    return status == VAULT_OK ? append_lines(signing, headers) : status;
+    for (size_t i = 0; i < sizeof all / sizeof *all && status == VAULT_OK; i++)
+        status = vault_buffer_append(all[i].to, all[i].from.bytes, all[i].from.length);
+    return status;
+}
+
+static enum vault_status deliver(const struct signing *signing, struct vault_buffer *headers,
+                                 struct vault_sigv4_stages *stages)
+{
+    const bool token = signing->token.bytes && !signing->canonical.has_token;
+    const size_t length = signing->date_line.length + signing->authorization_line.length +
+                          (token ? sizeof TOKEN - 1 + signing->token.length + 2 : 0);
+    struct vault_sigv4_writer to = {0};
+    enum vault_status status;
+
+    to.at = vault_buffer_reserve(headers, length, &status);
+    if (!to.at)
+        return status;
+    to.end = to.at + length;
+    if (stages)
+        status = append_stages(signing, stages);
+    if (status != VAULT_OK)
+        return status;
+    put_slice(&to, signing->date_line);
+    if (token) {
+        PUT_TEXT(&to, TOKEN);
+        put_slice(&to, signing->token);
+        PUT_TEXT(&to, "\r\n");
+    }
+    put_slice(&to, signing->authorization_line);
+    headers->length += length;
+    headers->data[headers->length] = '\0';
+    return VAULT_OK;
 }
 
 enum vault_status vault_sigv4_sign(struct vault_signer *signer,

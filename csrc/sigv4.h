@@ -30,9 +30,9 @@ struct vault_sigv4_header {
 struct vault_sigv4_request {
     const char *method;
     size_t method_length;
-    const char *path; /* as it goes on the wire, "/..." ; "" reads as "/" */
+    const char *path; /* as it goes on the wire, "/..."; "" reads as "/" */
     size_t path_length;
-    const char *query; /* without '?', percent-encoded or not; "" for none */
+    const char *query; /* without '?', percent-encoded or not, '+' no space; "" for none */
     size_t query_length;
     const struct vault_sigv4_header *headers; /* to be signed; must hold Host */
     size_t header_count;
@@ -43,7 +43,7 @@ struct vault_sigv4_request {
 struct vault_sigv4_key {
     const char *access_key_id; /* NUL-ended, borrowed for the call */
     const char *secret_access_key;
-    const char *session_token; /* NULL for none; else signed as x-amz-security-token */
+    const char *session_token; /* NULL or "" for none; else signed as x-amz-security-token */
     const char *region;
     const char *service;
 };
@@ -64,11 +64,15 @@ struct vault_sigv4_stages {
  * stages   NULL, or buffers to which each stage is appended
  *
  * x-amz-date and x-amz-security-token are signed with the request's headers; where the request
- * already has an x-amz-date header that one must equal `when` and is not added again.
+ * already has one of them it must say the same and is not added again. Headers that are changed on
+ * the way (Connection, Expect, Transfer-Encoding, Upgrade, User-Agent, X-Amzn-Trace-Id,
+ * Sec-WebSocket-*) are left out of the signature.
  *
- * VAULT_OK, VAULT_NO_MEMORY, VAULT_TOO_LARGE (a limit, or over 64 headers), VAULT_BAD_CONFIG (empty
- * key, region or service, CR, LF or NUL in one of them or in a header, a time out of range),
- * VAULT_INTERNAL (OpenSSL failed). */
+ * VAULT_OK, VAULT_NO_MEMORY, VAULT_TOO_LARGE (a limit, or over 64 headers or query parameters),
+ * VAULT_BAD_CONFIG (empty key, region or service, '/' in region or service, CR or LF in one of
+ * them, CR, LF or NUL in a header, a method or a header's name that is not an HTTP token, a path
+ * without its slash, no Host, an Authorization header, a time out of range), VAULT_INTERNAL
+ * (OpenSSL failed). */
 VAULT_MUST_CHECK enum vault_status vault_sigv4_sign(struct vault_signer *signer,
                                                     const struct vault_sigv4_request *request,
                                                     const struct vault_sigv4_key *key, int64_t when,

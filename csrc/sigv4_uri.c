@@ -64,7 +64,10 @@ int vault_sigv4_compare(const char *left, size_t left_length, const char *right,
                         size_t right_length)
 {
     size_t least = left_length < right_length ? left_length : right_length;
-    int order = least ? memcmp(left, right, least) : 0;
+    int order = least ? (unsigned char)*left - (unsigned char)*right : 0;
+
+    if (least && order == 0)
+        order = memcmp(left, right, least);
 
     return order ? order : (left_length > right_length) - (left_length < right_length);
 }

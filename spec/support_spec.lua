@@ -223,6 +223,26 @@ describe("nginx", function()
         assert.equal(0, gateway:quit())
     end)
 
+    -- `make asan` trusts this.
+    local sanitizer = os.getenv("VAULT_TEST_WORKER_PRELOAD")
+    if sanitizer then
+        it("shows in its log what a preloaded sanitizer finds in a worker", function()
+            local broken = nginx.start { preload = sanitizer, timeout = 20, server = [[
+                location / { content_by_lua_block {
+                    local ffi = require "ffi"
+                    ffi.cdef [=[ void *malloc(size_t); void free(void *);
+                        void *memset(void *, int, size_t); ]=]
+                    local lost = ffi.C.malloc(8)
+                    ffi.C.free(lost)
+                    ffi.C.memset(lost, 1, 8)
+                } }
+            ]] }
+            http.get(broken.url)
+            assert.matches("AddressSanitizer: heap%-use%-after%-free", broken:error_log())
+            broken:stop()
+        end)
+    end
+
     it("says why it does not start", function()
         assert.has_error(function()
             nginx.start { http = "no_such_directive;" }

@@ -2,7 +2,8 @@
 # asan - the C tests and the Lua specs of the C module under address and undefined sanitizers.
 #
 # For:   `make asan`: leaks, overflows, use after free, undefined behaviour. The controls first.
-# Never: nginx (its own memory pools report much that is not ours).
+#        The specs that know VAULT_TEST_WORKER_PRELOAD run with it: real workers, a few reloads.
+# Never: leaks of nginx itself: in workers only faults count, not what is left at exit.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -50,5 +51,13 @@ if [ -n "$specs" ]; then
 else
     echo "asan: no spec of the module"
     failed=1
+fi
+
+# Threads, reloads and exits in real workers.
+specs=$(grep -ls 'VAULT_TEST_WORKER_PRELOAD' spec/nginx/*_spec.lua | tr '\n' ' ')
+if [ -n "$specs" ]; then
+    # shellcheck disable=SC2086 # a list of files
+    VAULT_TEST_WORKER_PRELOAD=$preload VAULT_TEST_RELOADS=3 ASAN_OPTIONS=detect_leaks=0 \
+        VAULT_BUILD=$build VAULT_VENV=build/venv tools/busted.sh $build $specs || failed=1
 fi
 exit $failed

@@ -11,8 +11,12 @@ set -u
 
 build=$1
 shift
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+# The specs' folders lie in one: a spec that fails on its way leaves nothing behind.
+TMPDIR=$(mktemp -d)
+export TMPDIR
+chmod 755 "$TMPDIR"
+log=$TMPDIR/log
+[ -n "${VAULT_TEST_KEEP:-}" ] || trap 'rm -rf "$TMPDIR"' EXIT
 
 # .busted has the rest.
 [ $# -gt 0 ] || set -- spec

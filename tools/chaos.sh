@@ -1,8 +1,8 @@
 #!/bin/sh
 # chaos - every allocation fails once.
 #
-# For:   `make chaos`: the tests named *allocation* or *no_memory* of every program, under the address
-#        sanitizer, and a look whether a source that allocates has one. The control first.
+# For:   `make chaos`: the tests named *allocation* or *no_memory* of every program, under the
+#        address sanitizer, and a look whether a source that allocates has one. The control first.
 # Never: the other tests.
 set -u
 cd "$(dirname "$0")/.." || exit 1

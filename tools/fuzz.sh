@@ -19,8 +19,8 @@ compile() {
 if [ "${1:-}" = one ]; then
     name=$2
     mkdir -p "$build/corpus/$name" "$build/found"
-    "$build/fuzz/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-        -artifact_prefix="$build/found/$name-" "$build/corpus/$name" \
+    "$build/fuzz/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+        -print_final_stats=1 -artifact_prefix="$build/found/$name-" "$build/corpus/$name" \
         "spec/fuzz/corpus/${name#fuzz_}" >"$build/$name.log" 2>&1
     echo "exit $?" >>"$build/$name.log"
     exit 0

@@ -1,8 +1,9 @@
 #!/bin/sh
 # layers - who may touch what, read off the source.
 #
-# For:   `make layers`: one line per rule, "what: files that do"; any other file is a failure. Comments
-#        do not count. A control plants a break of every rule in a copy and must see it found.
+# For:   `make layers`: one line per rule, "what: files that do"; any other file is a failure.
+#        Comments do not count. A control plants breaks of the rules in copies and must see them
+#        found.
 # Never: style (lint.sh).
 #
 # VAULT_LAYERS_ROOT is the tree to look at, for the control.
@@ -18,8 +19,8 @@ trap 'rm -rf "$bare"' EXIT
 mkdir -p "$bare/csrc" "$bare/lua/vault"
 (cd "$root" && awk -v to="$bare" -f tools/uncomment.awk csrc/*.[ch] lua/vault/*.lua) || exit 1
 
-# rule WHAT PATTERN ALLOWED FILES...: the files that match PATTERN (extended) must be among the words
-# of ALLOWED.
+# rule WHAT PATTERN ALLOWED FILES...: the files that match PATTERN (extended) must be among the
+# words of ALLOWED.
 rule() {
     what=$1
     pattern=$2

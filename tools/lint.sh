@@ -51,8 +51,8 @@ format_is_right() {
     c_files | xargs clang-format --dry-run -Werror
 }
 
-# Body of at most 60 lines, at most 5 parameters; .clang-tidy has the numbers. What a header declares
-# may have more parameters: it was weighed there.
+# Body of at most 60 lines, at most 5 parameters; .clang-tidy has the numbers. What a header
+# declares may have more parameters: it was weighed there.
 functions_are_small() {
     # shellcheck disable=SC2046 # flags, apart
     clang-tidy --quiet csrc/*.c -- -std=c11 -D_GNU_SOURCE -Icsrc $(includes) 2>/dev/null |
@@ -129,6 +129,13 @@ files_are_short() {
     [ -z "$long" ]
 }
 
+lines_are_short() {
+    long=$(ours Makefile csrc spec tools bench examples bin .ci | grep -vE '\.tsv$|\.txt$' |
+        xargs awk 'length > 100 { print FILENAME ":" FNR " is over 100 columns" }')
+    echo "$long"
+    [ -z "$long" ]
+}
+
 # csrc/version.h says it; the others must agree.
 version_is_one() {
     version=$(sed -n 's/^#define VAULT_VERSION "\(.*\)"$/\1/p' csrc/version.h)
@@ -178,6 +185,7 @@ check "every C file has its test" c_has_tests
 check "every Lua module has its spec" lua_has_specs
 check "no runner skips a file of spec/" spec_skips_nothing
 check "files of at most 400 lines" files_are_short
+check "lines of at most 100 columns" lines_are_short
 check "one version" version_is_one
 check "shellcheck" scripts_are_clean
 check "python compiles" python_compiles

@@ -16,8 +16,8 @@ MADE_UP = (
     "us-east-9", "ap-southeast-10", "mx-central-12", "il-north-2", "cn-west-9", "us-gov-south-3",
     "eusc-de-north-7", "us-iso-south-4", "us-isob-north-5", "eu-isoe-south-9", "us-isof-north-8",
     "cn-north", "cn-1", "us-gov-west", "us-gov-1", "eusc-fr-east-1", "eusc-de-1", "us-iso-east",
-    "us-isob-east1", "eu-isoe-west-1a", "us-isofx-north-1", "cnx-north-1", "cn-north-x-1", "moon-1",
-    "local",
+    "us-isob-east1", "eu-isoe-west-1a", "us-isofx-north-1", "cnx-north-1", "cn-north-x-1", "cn--1",
+    "moon-1", "local",
 )
 
 
@@ -33,7 +33,7 @@ def regions_of(partitions):
 def main():
     loader = Loader()
     partitions = loader.load_data("partitions")
-    print(f"# botocore {botocore.__version__}, plain form; written by spec/support/endpoint_vectors.py")
+    print(f"# botocore {botocore.__version__}, plain form; spec/support/endpoint_vectors.py wrote it")
     print("# service\tregion\thost")
     for service in SERVICES:
         rules = loader.load_service_model(service, "endpoint-rule-set-1")
