@@ -30,9 +30,9 @@ OPTIMIZE ?= -O2 -g
 CFLAGS   ?= $(OPTIMIZE)
 # SANITIZE is for tools/: -fsanitize=... or coverage flags, at compile and at link time.
 BASE_CFLAGS  = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARNINGS) -Icsrc \
-	$(shell $(PKG_CONFIG) --cflags libcurl libcrypto) $(CFLAGS) $(SANITIZE)
+	$(shell $(PKG_CONFIG) --cflags libcurl libcrypto expat) $(CFLAGS) $(SANITIZE)
 BASE_LDFLAGS = -pthread -Wl,-z,relro,-z,now $(LDFLAGS) $(SANITIZE)
-SHARED_LIBS  = $(shell $(PKG_CONFIG) --libs libcurl libcrypto)
+SHARED_LIBS  = $(shell $(PKG_CONFIG) --libs libcurl libcrypto expat)
 MODULE_LIBS  = $(SHARED_LIBS)
 # nodelete: the I/O thread must not lose its code when the last Lua VM goes (DESIGN, decision 4).
 MODULE_LDFLAGS = -shared -Wl,-z,nodelete
@@ -41,10 +41,12 @@ ifeq ($(STATIC_CURL),1)
 # static and unseen; what they use besides is linked as pkg-config names it. Best with a libcurl
 # configured for little else than HTTP: Debian's brings ssh, LDAP and Kerberos, and wants their
 # development packages.
-STATIC_LIBS = $(shell $(PKG_CONFIG) --static --libs libcurl libssl libcrypto)
+STATIC_LIBS = $(shell $(PKG_CONFIG) --static --libs libcurl libssl libcrypto) \
+	$(shell $(PKG_CONFIG) --libs expat)
 MODULE_LIBS = $(patsubst -lcrypto,-l:libcrypto.a,$(patsubst -lssl,-l:libssl.a,$(patsubst \
 	-lcurl,-l:libcurl.a,$(STATIC_LIBS))))
 MODULE_LDFLAGS += -Wl,--exclude-libs,ALL -Wl,-Bsymbolic
+BASE_CFLAGS    += -DVAULT_STATIC_CURL
 endif
 
 SOURCES      := $(sort $(wildcard csrc/*.c))
@@ -144,6 +146,7 @@ symbols: $(CORE)
 
 # What the module itself is made of, without the test switch.
 BENCH_BINS := $(patsubst bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard bench/*.c)))
+$(BUILD)/bench/fetch: $(wildcard bench/support/*.c)
 $(BUILD)/bench/%: bench/%.c $(CORE_SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(BASE_LDFLAGS) -o $@ $^ $(SHARED_LIBS) -ldl

@@ -11,8 +11,9 @@ description = {
 -- lua-cjson is needed too, but OpenResty and Debian bring it without luarocks knowing: listed here,
 -- luarocks would fetch and build another one.
 dependencies = { "lua == 5.1" }
--- The Makefile asks pkg-config for LuaJIT's headers, and for libcurl's and OpenSSL's: luarocks's own
--- LUA_INCDIR may be another Lua's, and does not know the folders of Debian's architectures.
+-- The Makefile asks pkg-config for LuaJIT's headers, and for libcurl's, OpenSSL's and expat's:
+-- luarocks's own LUA_INCDIR may be another Lua's, and does not know the folders of Debian's
+-- architectures.
 build = {
     type = "make",
     build_pass = true,

@@ -10,7 +10,8 @@
 
 #include "json_extract.h"
 
-#define TEXT_MAX 512 /* bytes of AWS's text in a message */
+#define TEXT_MAX    512 /* bytes of AWS's text in a message */
+#define TELLING_MAX 16  /* bytes of a header's value by which its quotation is known */
 
 struct slice {
     const char *bytes;
@@ -23,7 +24,8 @@ struct code_row {
 };
 
 /* (docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html,
- * API_GetSecretValue.html and docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html) */
+ * API_GetSecretValue.html; docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html and
+ * API_AssumeRoleWithWebIdentity.html) */
 static const struct code_row code_rows[] = {
     {"BandwidthLimitExceeded", VAULT_THROTTLED},
     {"EC2ThrottledException", VAULT_THROTTLED},
@@ -41,6 +43,7 @@ static const struct code_row code_rows[] = {
     {"TransactionInProgressException", VAULT_THROTTLED},
 
     {"IDPCommunicationError", VAULT_SERVER_ERROR},
+    {"IDPCommunicationErrorException", VAULT_SERVER_ERROR},
     {"InternalError", VAULT_SERVER_ERROR},
     {"InternalFailure", VAULT_SERVER_ERROR},
     {"InternalServerError", VAULT_SERVER_ERROR},
@@ -48,8 +51,12 @@ static const struct code_row code_rows[] = {
     {"InternalServiceError", VAULT_SERVER_ERROR},
     {"InternalServiceErrorException", VAULT_SERVER_ERROR},
     {"InternalServiceException", VAULT_SERVER_ERROR},
+    /* said of good tokens too, until AWS has the provider's newest keys */
+    {"InvalidIdentityToken", VAULT_SERVER_ERROR},
+    {"InvalidIdentityTokenException", VAULT_SERVER_ERROR},
     {"KMSInternalException", VAULT_SERVER_ERROR},
     {"PriorRequestNotComplete", VAULT_SERVER_ERROR},
+    {"RequestAbortedException", VAULT_SERVER_ERROR},
     {"RequestTimeout", VAULT_SERVER_ERROR},
     {"RequestTimeoutException", VAULT_SERVER_ERROR},
     {"ServiceUnavailable", VAULT_SERVER_ERROR},
@@ -65,11 +72,11 @@ static const struct code_row code_rows[] = {
     /* a wrong signature may be a wrong clock too: whoever knows the answer's Date decides */
     {"AuthFailure", VAULT_CREDENTIALS_REFUSED},
     {"IDPRejectedClaim", VAULT_CREDENTIALS_REFUSED},
+    {"IDPRejectedClaimException", VAULT_CREDENTIALS_REFUSED},
     {"IncompleteSignature", VAULT_CREDENTIALS_REFUSED},
     {"IncompleteSignatureException", VAULT_CREDENTIALS_REFUSED},
     {"InvalidAccessKeyId", VAULT_CREDENTIALS_REFUSED},
     {"InvalidClientTokenId", VAULT_CREDENTIALS_REFUSED},
-    {"InvalidIdentityToken", VAULT_CREDENTIALS_REFUSED},
     {"InvalidSignatureException", VAULT_CREDENTIALS_REFUSED},
     {"InvalidToken", VAULT_CREDENTIALS_REFUSED},
     {"MissingAuthenticationToken", VAULT_CREDENTIALS_REFUSED},
@@ -101,11 +108,15 @@ static const struct code_row code_rows[] = {
     {"InvalidParameterValue", VAULT_INVALID_REQUEST},
     {"InvalidQueryParameter", VAULT_INVALID_REQUEST},
     {"InvalidRequestException", VAULT_INVALID_REQUEST},
+    {"MalformedHttpRequestException", VAULT_INVALID_REQUEST},
     {"MalformedPolicyDocument", VAULT_INVALID_REQUEST},
+    {"MalformedPolicyDocumentException", VAULT_INVALID_REQUEST},
     {"MalformedQueryString", VAULT_INVALID_REQUEST},
     {"MissingAction", VAULT_INVALID_REQUEST},
     {"MissingParameter", VAULT_INVALID_REQUEST},
     {"PackedPolicyTooLarge", VAULT_INVALID_REQUEST},
+    {"PackedPolicyTooLargeException", VAULT_INVALID_REQUEST},
+    {"RequestEntityTooLargeException", VAULT_INVALID_REQUEST},
     {"SerializationException", VAULT_INVALID_REQUEST},
     {"UnknownOperationException", VAULT_INVALID_REQUEST},
     {"ValidationError", VAULT_INVALID_REQUEST},
@@ -192,40 +203,93 @@ static enum vault_status read_body(const struct vault_buffer *answer, struct vau
     return status == VAULT_OK ? read_either(members + 2, message) : status;
 }
 
-static void add_sentence(struct slice code, const struct vault_buffer *message, int http_status,
-                         struct vault_message *why)
+/* Where the request has what a message must not repeat: what stands behind `name`. */
+struct held {
+    const char *name;
+    const char
+        *ends; /* at any of these; a token goes on behind an escape, but not as it was sent */
+};
+
+static const struct held held_in_headers[] = {
+    {"Authorization: ", "\r"},
+    {"X-Amz-Security-Token: ", "\r"},
+};
+static const struct held held_in_body = {"WebIdentityToken=", "&%"};
+
+/* How many of the first `shown` bytes of `message` go before a quotation of what is held. */
+static size_t before_quotation(const struct vault_buffer *message, size_t shown,
+                               const struct vault_buffer *asked, const struct held *held)
 {
+    const char *value = asked->length ? strcasestr(asked->data, held->name) : NULL, *quoted;
+    size_t length;
+
+    if (!value || shown == 0)
+        return shown;
+    value += strlen(held->name);
+    length = strcspn(value, held->ends);
+    if (length == 0) /* known by nothing, so that nothing may be shown */
+        return *value == '%' ? 0 : shown;
+    quoted = memmem(message->data, shown, value, length < TELLING_MAX ? length : TELLING_MAX);
+    return quoted ? (size_t)(quoted - message->data) : shown;
+}
+
+/* How much of AWS's message may be shown. That of a refused signature goes on with the request as
+ * AWS saw it, session token and all. */
+static size_t before_credential(const struct vault_buffer *message,
+                                const struct vault_exchange *exchange)
+{
+    size_t shown = before_quotation(message, message->length, &exchange->body, &held_in_body);
+
+    for (size_t i = 0; i < sizeof held_in_headers / sizeof held_in_headers[0]; i++)
+        shown = before_quotation(message, shown, &exchange->headers, &held_in_headers[i]);
+    return shown;
+}
+
+static void add_sentence(struct slice code, const struct vault_buffer *message,
+                         const struct vault_exchange *exchange, struct vault_message *why)
+{
+    size_t most = before_credential(message, exchange);
+
     if (code.length == 0) {
-        vault_message_add(why, "HTTP %d", http_status);
+        vault_message_add(why, "HTTP %d", exchange->status);
         return;
     }
     vault_message_quote(why, code.bytes, code.length, TEXT_MAX);
     if (message->length == 0 || code.length >= TEXT_MAX)
         return;
     vault_message_add(why, ": ");
-    vault_message_quote(why, message->data, message->length, TEXT_MAX - code.length);
+    if (most > TEXT_MAX - code.length)
+        most = TEXT_MAX - code.length;
+    vault_message_quote(why, message->data, message->length, most);
+}
+
+enum vault_status vault_aws_tell_error(const struct vault_exchange *exchange,
+                                       const struct vault_buffer *body_code,
+                                       const struct vault_buffer *message,
+                                       struct vault_message *why)
+{
+    struct slice code = bare_code(slice_of(exchange->error_type));
+
+    vault_message_clear(why);
+    if (code.length == 0 && body_code->length > 0)
+        code = bare_code((struct slice){body_code->data, body_code->length});
+    add_sentence(code, message, exchange, why);
+    return classify(code, exchange->status);
 }
 
 enum vault_status vault_aws_read_error(const struct vault_exchange *exchange,
                                        struct vault_message *why)
 {
-    struct vault_buffer body_code, message;
+    struct vault_buffer code, message;
     enum vault_status status;
 
     vault_message_clear(why);
-    vault_buffer_init(&body_code, VAULT_EXCHANGE_ANSWER_MAX);
+    vault_buffer_init(&code, VAULT_EXCHANGE_ANSWER_MAX);
     vault_buffer_init(&message, VAULT_EXCHANGE_ANSWER_MAX);
-    status = read_body(&exchange->answer, &body_code, &message);
-    if (status != VAULT_OK)
-        goto out;
-
-    struct slice code = bare_code(slice_of(exchange->error_type));
-    if (code.length == 0 && body_code.length > 0)
-        code = bare_code((struct slice){body_code.data, body_code.length});
-    status = classify(code, exchange->status);
-    add_sentence(code, &message, exchange->status, why);
-out:
-    vault_buffer_free(&body_code);
+    status = read_body(&exchange->answer, &code, &message);
+    if (status == VAULT_OK)
+        status = vault_aws_tell_error(exchange, &code, &message, why);
+    vault_buffer_free(&code);
     vault_buffer_free(&message);
     return status;
 }

@@ -1,8 +1,8 @@
 /* credentials - a credential, and the chain of providers that may have one.
  *
  * For:   what a credential is and how it is wiped; asking one provider after another, first that
- * has something wins; keeping the reasons of those that had nothing. Never: HTTP, environ itself
- * (it comes in as an argument), files (credentials_profile.c).
+ *        has something wins; keeping the reasons of those that had nothing.
+ * Never: HTTP, environ itself (it comes in as an argument), files (credentials_profile.c).
  */
 #ifndef VAULT_CREDENTIALS_H
 #define VAULT_CREDENTIALS_H

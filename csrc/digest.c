@@ -199,14 +199,18 @@ enum vault_status vault_digest_sha256(struct vault_digest *digest, const void *b
     return VAULT_OK;
 }
 
+/* "00" to "ff", so that each byte is one look-up. */
+#define ROW(high)                                                                                  \
+    high "0" high "1" high "2" high "3" high "4" high "5" high "6" high "7" high "8" high "9" high \
+         "a" high "b" high "c" high "d" high "e" high "f"
+
 void vault_digest_hex(const unsigned char *hash, char hex[VAULT_DIGEST_HEX])
 {
-    static const char digits[] = "0123456789abcdef";
+    static const char pairs[] = ROW("0") ROW("1") ROW("2") ROW("3") ROW("4") ROW("5") ROW("6")
+        ROW("7") ROW("8") ROW("9") ROW("a") ROW("b") ROW("c") ROW("d") ROW("e") ROW("f");
 
-    for (size_t i = 0; i < VAULT_DIGEST_SIZE; i++) {
-        hex[2 * i] = digits[hash[i] >> 4];
-        hex[2 * i + 1] = digits[hash[i] & 15];
-    }
+    for (size_t i = 0; i < VAULT_DIGEST_SIZE; i++)
+        memcpy(hex + 2 * i, pairs + 2 * (size_t)hash[i], 2);
 }
 
 enum vault_status vault_hmac_new(const struct vault_digest *digest, struct vault_hmac **made)

@@ -24,6 +24,8 @@ void vault_exchange_init(struct vault_exchange *exchange)
 {
     exchange->method = "GET";
     exchange->direct = false;
+    exchange->may_connect = NULL;
+    exchange->timeout_ms = 0;
     vault_buffer_init(&exchange->url, URL_MAX);
     vault_buffer_init(&exchange->headers, HEADERS_MAX);
     vault_buffer_init(&exchange->body, BODY_MAX);
@@ -35,6 +37,8 @@ void vault_exchange_clear(struct vault_exchange *exchange)
 {
     exchange->method = "GET";
     exchange->direct = false;
+    exchange->may_connect = NULL;
+    exchange->timeout_ms = 0;
     vault_buffer_clear(&exchange->url);
     vault_buffer_clear(&exchange->headers);
     vault_buffer_clear(&exchange->body);

@@ -22,12 +22,15 @@ struct vault_exchange {
     struct vault_buffer headers; /* "Name: value\r\n" lines */
     struct vault_buffer body;
     bool direct; /* never through a proxy (metadata services) */
+    /* NULL, or asked about each struct sockaddr before it is connected to; false ends it all */
+    bool (*may_connect)(const void *sockaddr);
+    int64_t timeout_ms; /* for this exchange, its connection included; 0: the fetch's own */
 
     /* answered: http.c's */
     enum vault_status outcome; /* VAULT_OK: status line, headers and whole body came */
     int status;                /* HTTP status, 0 where none came */
     struct vault_buffer answer;
-    int64_t date;             /* the Date header, seconds since 1970; -1: none */
+    int64_t date;             /* Date of any answer but a 200, seconds since 1970; -1: none */
     int64_t retry_after_ms;   /* x-amz-retry-after; -1: none */
     char error_type[128];     /* x-amzn-errortype, "" for none */
     char request_id[64];      /* x-amzn-requestid, "" for none */

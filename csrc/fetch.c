@@ -1,8 +1,8 @@
 /* fetch - one fetch of one secret, as a table of states.
  *
  * For:   what fetch.h promises. Each state has one handler; it does its part and names the next
- * state. Never: reading or writing bytes of a protocol, sockets, threads, Lua, the clock (it comes
- * in).
+ *        state.
+ * Never: reading or writing bytes of a protocol, sockets, threads, Lua, the clock (it comes in).
  */
 #include "fetch.h"
 
@@ -19,6 +19,8 @@
 #define SKEW_MS                                                                                    \
     (5 * 60 * 1000) /* beyond this a refusal may be the clock's fault, as in AWS's SDKs */
 #define NAME_SHOWN 256
+/* The year 3000: no clock is right there, and close to 9999 nothing could be signed any more. */
+#define DATE_MAX INT64_C(32503680000)
 
 struct vault_fetch {
     const struct vault_fetch_world *world;
@@ -30,6 +32,7 @@ struct vault_fetch {
     int64_t deadline, wake;
     struct vault_retry retry;
     bool identified_again, clock_corrected;
+    int64_t signed_skew_ms; /* AWS's clock minus ours, as the last attempt had it */
 
     struct vault_endpoint endpoint;
     struct vault_credential credential;
@@ -61,15 +64,19 @@ static enum vault_fetch_state conclude(struct vault_fetch *fetch, enum vault_sta
         vault_message_add(&fetch->message, "secret \"");
         vault_message_quote(&fetch->message, fetch->secret_id, fetch->secret_id_length, NAME_SHOWN);
         vault_message_add(&fetch->message, "\"");
-        if (fetch->region.length)
-            vault_message_add(&fetch->message, " in %s", fetch->region.data);
+        if (fetch->region.length) {
+            vault_message_add(&fetch->message, " in ");
+            vault_message_quote(&fetch->message, fetch->region.data, fetch->region.length,
+                                REGION_MAX);
+        }
         vault_message_add(&fetch->message, ": %s",
                           fetch->why.length ? fetch->why.text : vault_status_row(status)->sentence);
         if (fetch->retry.attempts > 1)
             vault_message_add(&fetch->message, " (%u attempts)", fetch->retry.attempts);
     }
     vault_credential_clear(&fetch->credential);
-    vault_exchange_clear(&fetch->exchange);
+    vault_exchange_free(&fetch->exchange);
+    vault_endpoint_free(&fetch->endpoint);
     return VAULT_FETCH_DONE;
 }
 
@@ -101,8 +108,11 @@ static enum vault_fetch_state identify(struct vault_fetch *fetch, struct vault_m
 
     (void)now;
     if (status == VAULT_OK)
-        status = vault_endpoint_settle(vault_secretsmanager_service, fetch->region.data,
-                                       fetch->endpoint_url, &fetch->endpoint, &fetch->why);
+        status = vault_endpoint_settle(
+            &(struct vault_endpoint_query){.service = vault_secretsmanager_service,
+                                           .region = fetch->region.data,
+                                           .override = fetch->endpoint_url},
+            &fetch->endpoint, &fetch->why);
     if (status == VAULT_OK) {
         vault_credential_clear(&fetch->credential);
         status = vault_credentials_find(&query, &fetch->credential, &fetch->why);
@@ -119,15 +129,21 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
         .region = fetch->region.data,
         .service = vault_secretsmanager_service,
     };
-    int64_t aws_ms = now.wall_ms + atomic_load(fetch->world->skew_ms);
     enum vault_status status;
 
+    /* A queue or a pause took all the time. */
+    if (now.monotonic_ms >= fetch->deadline) {
+        vault_retry_forgo(&fetch->retry, fetch->world->budget);
+        return conclude(fetch, fetch->status == VAULT_OK ? VAULT_TIMEOUT : fetch->status);
+    }
+    fetch->signed_skew_ms = atomic_load(fetch->world->skew_ms);
     vault_message_clear(&fetch->why);
     vault_exchange_clear(&fetch->exchange);
     status = vault_secretsmanager_ask_value(&fetch->exchange, fetch->secret_id,
                                             fetch->secret_id_length, fetch->stage);
     if (status == VAULT_OK)
-        status = vault_exchange_sign(&fetch->exchange, &signing, aws_ms / 1000);
+        status = vault_exchange_sign(&fetch->exchange, &signing,
+                                     (now.wall_ms + fetch->signed_skew_ms) / 1000);
     if (status != VAULT_OK)
         return conclude(fetch, status);
     fetch->retry.attempts++;
@@ -138,14 +154,15 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
  * correction is kept for all. */
 static bool correct_clock(struct vault_fetch *fetch, struct vault_moment now)
 {
-    int64_t known = atomic_load(fetch->world->skew_ms), seen;
+    int64_t seen;
 
-    if (fetch->clock_corrected || fetch->exchange.date < 0)
+    if (fetch->clock_corrected || fetch->exchange.date < 0 || fetch->exchange.date > DATE_MAX)
         return false;
     if (fetch->status != VAULT_CLOCK_SKEW && fetch->status != VAULT_CREDENTIALS_REFUSED)
         return false;
     seen = fetch->exchange.date * 1000 - now.wall_ms;
-    if (seen - known < SKEW_MS && known - seen < SKEW_MS)
+    /* By the clock of this attempt: another fetch may have corrected the common one since. */
+    if (seen - fetch->signed_skew_ms < SKEW_MS && fetch->signed_skew_ms - seen < SKEW_MS)
         return false;
     atomic_store(fetch->world->skew_ms, seen);
     fetch->clock_corrected = true;
@@ -188,7 +205,11 @@ static enum vault_fetch_state read_answer(struct vault_fetch *fetch, struct vaul
     }
     pause = vault_retry_pause(&fetch->retry, fetch->world->budget, fetch->status,
                               exchange->retry_after_ms);
-    if (pause < 0 || now.monotonic_ms + pause >= fetch->deadline)
+    if (pause >= 0 && now.monotonic_ms + pause >= fetch->deadline) {
+        vault_retry_forgo(&fetch->retry, fetch->world->budget);
+        pause = -1;
+    }
+    if (pause < 0)
         return conclude(fetch, fetch->status);
     fetch->wake = now.monotonic_ms + pause;
     return VAULT_FETCH_PAUSE;

@@ -1,9 +1,9 @@
 /* fetch - one fetch of one secret, as a table of states.
  *
  * For:   the order of things: region and credentials, sign, send, read, and again after a pause
- * where that may help; one deadline over all of it; the retry budget; the correction of a wrong
- * clock. Never: reading or writing bytes of a protocol, sockets, threads, Lua, the clock (it comes
- * in).
+ *        where that may help; one deadline over all of it; the retry budget; the correction of a
+ *        wrong clock.
+ * Never: reading or writing bytes of a protocol, sockets, threads, Lua, the clock (it comes in).
  */
 #ifndef VAULT_FETCH_H
 #define VAULT_FETCH_H

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "http_outcome.h"
@@ -23,10 +24,14 @@ struct vault_transfer {
     struct vault_exchange *exchange;
     struct curl_slist *headers;
     size_t header_bytes;
-    enum vault_status refused; /* why a callback of ours stopped the transfer */
-    bool proxied;
+    enum vault_status refused;   /* why a callback of ours stopped the transfer */
+    bool proxied, proxy_excused; /* a proxy is set; NO_PROXY may take this host out */
+    char date[64];               /* the Date header */
     char error[CURL_ERROR_SIZE];
 };
+
+/* The system's trust store as one file, where libcurl knows one that can be read. */
+static const char *system_ca;
 
 static const char *first_set(const struct vault_environment *environment, const char *const *names)
 {
@@ -99,17 +104,31 @@ static size_t on_header(char *line, size_t size, size_t count, void *at)
         transfer->refused = VAULT_TOO_LARGE;
         return 0;
     }
+    /* A status line: what an interim answer said before is not the answer's. */
+    if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+        exchange->retry_after_ms = -1;
+        exchange->error_type[0] = exchange->request_id[0] = transfer->date[0] = '\0';
+    }
     keep(line, length, "x-amzn-errortype", exchange->error_type, sizeof exchange->error_type);
     keep(line, length, "x-amzn-requestid", exchange->request_id, sizeof exchange->request_id);
-    keep(line, length, "date", text, sizeof text);
-    if (text[0]) {
-        exchange->date = (int64_t)curl_getdate(text, NULL);
-        text[0] = '\0';
-    }
+    keep(line, length, "date", transfer->date, sizeof transfer->date);
     keep(line, length, "x-amz-retry-after", text, sizeof text);
-    if (text[0] >= '0' && text[0] <= '9' && strlen(text) < 10)
+    if (text[0] && strlen(text) < 10 && strspn(text, "0123456789") == strlen(text))
         exchange->retry_after_ms = strtol(text, NULL, 10);
     return length;
+}
+
+/* Asked before each connection, so that what the exchange carries never goes to an address that the
+ * protocol rules out, whatever the name resolved to. */
+static curl_socket_t on_socket(void *at, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct vault_transfer *transfer = at;
+
+    (void)purpose;
+    if (transfer->exchange->may_connect(&address->addr))
+        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    transfer->refused = VAULT_BAD_ENDPOINT;
+    return CURL_SOCKET_BAD;
 }
 
 static enum vault_status make_headers(struct vault_transfer *transfer)
@@ -139,14 +158,11 @@ static enum vault_status make_headers(struct vault_transfer *transfer)
 
 static void set_trust(CURL *easy, const char *ca_file)
 {
-    const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
-
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (!ca_file && version->age >= CURLVERSION_SEVENTH && version->cainfo &&
-        access(version->cainfo, R_OK) == 0)
-        ca_file = version->cainfo;
+    if (!ca_file)
+        ca_file = system_ca;
     if (ca_file) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
         /* libcurl keeps a loaded CA file between connections only where no CApath is set. */
@@ -164,7 +180,10 @@ static void set_proxy(struct vault_transfer *transfer, const struct vault_http_s
     /* Both are always set, or libcurl would ask an environment that nginx may have emptied. */
     curl_easy_setopt(transfer->easy, CURLOPT_PROXY, proxy ? proxy : "");
     curl_easy_setopt(transfer->easy, CURLOPT_NOPROXY, settings->no_proxy ? settings->no_proxy : "");
+    /* Its Date is not AWS's. */
+    curl_easy_setopt(transfer->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     transfer->proxied = proxy != NULL;
+    transfer->proxy_excused = settings->no_proxy != NULL;
 }
 
 static void set_limits(CURL *easy, const struct vault_http_settings *settings, int64_t timeout_ms)
@@ -206,6 +225,12 @@ static void set_request(struct vault_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+    if (exchange->may_connect) {
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+        /* A connection kept from elsewhere was not asked about. */
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    }
 }
 
 enum vault_status vault_transfer_new(CURL *easy, struct vault_exchange *exchange,
@@ -225,6 +250,8 @@ enum vault_status vault_transfer_new(CURL *easy, struct vault_exchange *exchange
         return status;
     }
     set_request(transfer);
+    if (exchange->timeout_ms > 0 && exchange->timeout_ms < timeout_ms)
+        timeout_ms = exchange->timeout_ms;
     set_limits(easy, settings, timeout_ms < 1 ? 1 : timeout_ms);
     set_trust(easy, settings->ca_file);
     set_proxy(transfer, settings);
@@ -242,6 +269,18 @@ void vault_transfer_free(struct vault_transfer *transfer)
     vault_free(transfer);
 }
 
+/* libcurl can tell from 8.7.0 on. */
+static bool used_proxy(const struct vault_transfer *transfer)
+{
+#if LIBCURL_VERSION_NUM >= 0x080700
+    long used = 0;
+
+    if (curl_easy_getinfo(transfer->easy, CURLINFO_USED_PROXY, &used) == CURLE_OK)
+        return used != 0;
+#endif
+    return transfer->proxied && !transfer->proxy_excused;
+}
+
 void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
 {
     struct vault_exchange *exchange = transfer->exchange;
@@ -249,14 +288,32 @@ void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
     const char *text = transfer->error[0] ? transfer->error : curl_easy_strerror(code);
     long http_status = 0;
 
+    /* libcurl quotes a proxy that it cannot read, with the password in it. */
+    if (transfer->proxied && strchr(text, '@'))
+        text = curl_easy_strerror(code);
     if (outcome == VAULT_OK)
         outcome = vault_http_outcome(transfer->easy, code);
+    /* Never begun, as where all connections to the host were taken. */
+    if (outcome == VAULT_RESOLVE_FAILED && code == CURLE_OPERATION_TIMEDOUT &&
+        !strstr(text, "esolving"))
+        outcome = VAULT_TIMEOUT;
+    if ((outcome == VAULT_CONNECT_FAILED || outcome == VAULT_RESOLVE_FAILED) &&
+        used_proxy(transfer))
+        outcome = VAULT_PROXY_FAILED;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http_status);
     exchange->status = (int)http_status;
     exchange->outcome = outcome;
-    if (outcome == VAULT_TOO_LARGE)
+    /* Not cheap to read, and only who was refused may have a wrong clock. */
+    if (transfer->date[0] && http_status != 200)
+        exchange->date = (int64_t)curl_getdate(transfer->date, NULL);
+    if (outcome == VAULT_TOO_LARGE && transfer->header_bytes > HEADER_BYTES_MAX)
+        vault_message_add(&exchange->why, "the answer's headers are over their limit of %d bytes",
+                          HEADER_BYTES_MAX);
+    else if (outcome == VAULT_TOO_LARGE)
         vault_message_add(&exchange->why, "the answer is over its limit of %zu bytes",
                           exchange->answer.limit);
+    else if (outcome == VAULT_BAD_ENDPOINT && transfer->refused == outcome)
+        vault_message_add(&exchange->why, "this address may not be asked over plain HTTP");
     else if (outcome != VAULT_OK)
         vault_message_quote(&exchange->why, text, strlen(text), WHY_SHOWN);
     if (outcome != VAULT_OK && transfer->proxied)
@@ -279,6 +336,9 @@ enum vault_status vault_http_start(struct vault_message *why)
         vault_message_add(why, "libcurl could not be initialised");
         return VAULT_INTERNAL;
     }
+    if (version->age >= CURLVERSION_SEVENTH && version->cainfo &&
+        access(version->cainfo, R_OK) == 0)
+        system_ca = version->cainfo;
     started = true;
     return VAULT_OK;
 }

@@ -36,6 +36,9 @@ static const struct row rows[] = {
     {CURLE_WEIRD_SERVER_REPLY, VAULT_BAD_RESPONSE},
     {CURLE_BAD_CONTENT_ENCODING, VAULT_BAD_RESPONSE},
     {CURLE_OUT_OF_MEMORY, VAULT_NO_MEMORY},
+#if LIBCURL_VERSION_NUM >= 0x080600
+    {CURLE_TOO_LARGE, VAULT_TOO_LARGE},
+#endif
 };
 
 static enum vault_status by_code(CURLcode code)

@@ -4,40 +4,41 @@
  * Never: lua_State, curl, AWS words, what a fetch does next.
  *
  * Who owns what: a job belongs to the Lua thread until it is in engine->incoming, then to the
- * engine's thread until it is in port->finished, then to the Lua thread again. Each queue has one
- * lock, held only to move pointers (and for the one-byte, never-blocking ring, so that the wake-up
- * cannot be closed under it). A port outlives its VM for as long as jobs of its are under way.
+ * engine's thread until it is in port->finished, then to the Lua thread again. Each of the two queues
+ * has one lock, held for moments (and for the never-blocking ring, so that the wake-up cannot be
+ * closed under it). A port outlives its VM for as long as jobs of its are under way.
  */
 #include "io_thread.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "http.h"
 #include "loop.h"
+#include "queue.h"
+#include "thread.h"
 
-#define STACK_BYTES (512 * 1024)
-#define IDLE_MS     (3600 * 1000)
+#define IDLE_MS (3600 * 1000)
 
 struct vault_port {
     pthread_mutex_t lock; /* finished, wake, held */
-    struct vault_job *finished, **finished_end;
+    struct vault_queue finished;
     struct vault_wake wake;
     unsigned held; /* the VM's hold and one for each job under way */
     bool closed;
 
     size_t pending; /* the Lua thread's alone */
     uint64_t last_number;
+    pid_t process;
 };
 
 struct engine {
-    pthread_mutex_t lock; /* incoming, stop */
-    struct vault_job *incoming, **incoming_end;
+    pthread_mutex_t lock; /* incoming, stop, waits */
+    struct vault_queue incoming;
     bool stop;
+    bool waits;              /* the thread sees none of this before it is woken */
+    struct vault_queue done; /* the thread's alone, until it delivers them */
     struct vault_loop *loop;
     pthread_t thread;
     atomic_size_t under_way;
@@ -47,18 +48,31 @@ struct engine {
 static struct vault_retry_budget budget = {VAULT_RETRY_BUDGET_FULL};
 static _Atomic int64_t skew_ms;
 
-static struct engine
-    *engine; /* of process engine_in; another's, inherited by fork, is not touched */
+static struct engine *engine; /* of process engine_in; what fork brought is not touched */
 static pid_t engine_in;
 static unsigned ports; /* open in this process; a child inherits count and ports alike */
+
+/* Lock `port`, new to this process or not. In a child made by fork the lock may be held for ever by a
+ * thread that is not there, what it guards half changed, and the jobs are the parent's. */
+static void enter(struct vault_port *port)
+{
+    if (port->process != getpid()) {
+        pthread_mutex_init(&port->lock, NULL);
+        vault_queue_init(&port->finished);
+        vault_wake_close(&port->wake);
+        port->held = 1;
+        port->pending = 0;
+        port->process = getpid();
+    }
+    pthread_mutex_lock(&port->lock);
+}
 
 /* The last hold gone: no one else can see the port any more. */
 static void free_port(struct vault_port *port)
 {
     struct vault_job *job;
 
-    while ((job = port->finished)) {
-        port->finished = job->next;
+    while ((job = vault_queue_take(&port->finished))) {
         vault_fetch_free(job->fetch);
         vault_free(job);
     }
@@ -67,75 +81,88 @@ static void free_port(struct vault_port *port)
     vault_free(port);
 }
 
-static void deliver(struct vault_job *job)
+static void keep_for_delivery(struct vault_job *job)
 {
-    struct vault_port *port = job->owner;
-    bool last;
-
-    pthread_mutex_lock(&port->lock);
-    job->next = NULL;
-    if (!port->finished && !port->closed)
-        vault_wake_ring(&port->wake);
-    *port->finished_end = job;
-    port->finished_end = &job->next;
-    last = --port->held == 0;
-    pthread_mutex_unlock(&port->lock);
-    atomic_fetch_sub(&engine->under_way, 1);
-    if (last)
-        free_port(port);
+    vault_queue_put(&engine->done, job);
 }
 
-/* The thread inherits the worker's pin to one processor; it must not compete with the worker there.
- */
-static void use_every_processor(void)
+/* Give `jobs` to the port of the first of them, up to the first of another port, which is returned.
+ * They come as one: a wake-up costs both sides more than the rest of it. */
+static struct vault_job *deliver_to_one(struct vault_job *jobs)
 {
-    cpu_set_t every;
+    struct vault_port *port = jobs->owner;
+    struct vault_job *next;
+    unsigned count = 0;
+    bool ring, last;
 
-    memset(&every, 0xff, sizeof every);
-    (void)!sched_setaffinity(0, sizeof every, &every);
+    pthread_mutex_lock(&port->lock);
+    ring = !port->finished.first && !port->closed;
+    for (; jobs && jobs->owner == port; jobs = next, count++) {
+        next = jobs->next;
+        vault_queue_put(&port->finished, jobs);
+    }
+    if (ring)
+        vault_wake_ring(&port->wake);
+    port->held -= count;
+    last = port->held == 0;
+    pthread_mutex_unlock(&port->lock);
+    atomic_fetch_sub(&engine->under_way, count);
+    if (last)
+        free_port(port);
+    return jobs;
+}
+
+static void deliver(struct engine *self)
+{
+    struct vault_job *jobs = self->done.first;
+
+    vault_queue_init(&self->done);
+    while (jobs)
+        jobs = deliver_to_one(jobs);
+}
+
+/* False where the thread is to end. */
+static bool take_up(struct engine *self)
+{
+    struct vault_job *job, *next;
+    bool stop;
+
+    pthread_mutex_lock(&self->lock);
+    job = self->incoming.first;
+    vault_queue_init(&self->incoming);
+    self->waits = false;
+    stop = self->stop;
+    pthread_mutex_unlock(&self->lock);
+    for (; job; job = next) {
+        next = job->next;
+        vault_loop_add(self->loop, job);
+    }
+    return !stop;
+}
+
+static bool may_wait(struct engine *self)
+{
+    bool waits;
+
+    pthread_mutex_lock(&self->lock);
+    waits = self->waits = !self->incoming.first && !self->stop;
+    pthread_mutex_unlock(&self->lock);
+    return waits;
 }
 
 static void *run(void *at)
 {
     struct engine *self = at;
-    bool stop = false;
 
-    use_every_processor();
-    while (!stop) {
-        struct vault_job *job, *next;
+    vault_thread_use_every_processor();
+    while (take_up(self)) {
+        int wait_ms = vault_loop_work(self->loop, IDLE_MS);
 
-        pthread_mutex_lock(&self->lock);
-        job = self->incoming;
-        self->incoming = NULL;
-        self->incoming_end = &self->incoming;
-        stop = self->stop;
-        pthread_mutex_unlock(&self->lock);
-        for (; job; job = next) {
-            next = job->next;
-            vault_loop_add(self->loop, job);
-        }
-        if (!stop)
-            vault_loop_turn(self->loop, IDLE_MS);
+        deliver(self);
+        if (may_wait(self))
+            vault_loop_wait(self->loop, wait_ms);
     }
     return NULL;
-}
-
-static int start_thread(struct engine *made)
-{
-    sigset_t all, before;
-    pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
-
-    if (error)
-        return error;
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    /* nginx's signals are for nginx's own thread. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    error = pthread_create(&made->thread, &attributes, run, made);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return error;
 }
 
 static enum vault_status new_loop(const struct vault_engine_settings *settings,
@@ -149,7 +176,8 @@ static enum vault_status new_loop(const struct vault_engine_settings *settings,
         .skew_ms = &skew_ms,
         .on_done = on_done,
     };
-    enum vault_status status = vault_http_start(why);
+    /* Never an engine that finds no credentials all its life. */
+    enum vault_status status = wanted.environment ? vault_http_start(why) : VAULT_NO_MEMORY;
 
     return status == VAULT_OK ? vault_loop_new(&wanted, made) : status;
 }
@@ -163,13 +191,14 @@ static enum vault_status start_engine(const struct vault_engine_settings *settin
 
     if (!made)
         return VAULT_NO_MEMORY;
-    made->incoming_end = &made->incoming;
+    vault_queue_init(&made->incoming);
+    vault_queue_init(&made->done);
     pthread_mutex_init(&made->lock, NULL);
-    status = new_loop(settings, deliver, &made->loop, why);
+    status = new_loop(settings, keep_for_delivery, &made->loop, why);
     if (status != VAULT_OK)
         goto out;
     engine = made;
-    error = start_thread(made);
+    error = vault_thread_start(&made->thread, run, made);
     if (error) {
         engine = NULL;
         vault_message_add(why, "the engine's thread could not be started: %s", strerror(error));
@@ -200,6 +229,7 @@ static void stop_engine(void)
     vault_loop_wake(self->loop);
     pthread_join(self->thread, NULL);
     vault_loop_free(self->loop);
+    deliver(self);
     engine = NULL;
     pthread_mutex_destroy(&self->lock);
     vault_free(self);
@@ -211,10 +241,7 @@ enum vault_status vault_port_new(struct vault_port **made)
 
     if (!port)
         return VAULT_NO_MEMORY;
-    pthread_mutex_init(&port->lock, NULL);
-    port->finished_end = &port->finished;
-    port->held = 1;
-    vault_wake_init(&port->wake);
+    vault_wake_init(&port->wake); /* the rest in enter() */
     ports++;
     *made = port;
     return VAULT_OK;
@@ -224,7 +251,7 @@ void vault_port_close(struct vault_port *port)
 {
     bool last;
 
-    pthread_mutex_lock(&port->lock);
+    enter(port);
     port->closed = true;
     vault_wake_close(&port->wake);
     pthread_mutex_unlock(&port->lock);
@@ -240,11 +267,15 @@ void vault_port_close(struct vault_port *port)
 
 static void send_in(struct vault_job *job)
 {
+    bool wake;
+
     pthread_mutex_lock(&engine->lock);
-    *engine->incoming_end = job;
-    engine->incoming_end = &job->next;
+    vault_queue_put(&engine->incoming, job);
+    wake = engine->waits;
+    engine->waits = false;
     pthread_mutex_unlock(&engine->lock);
-    vault_loop_wake(engine->loop);
+    if (wake)
+        vault_loop_wake(engine->loop);
 }
 
 static enum vault_status new_job(const struct vault_fetch_request *request, struct vault_loop *loop,
@@ -269,11 +300,9 @@ enum vault_status vault_port_submit(struct vault_port *port,
                                     const struct vault_engine_settings *settings, uint64_t *number,
                                     struct vault_message *why)
 {
-    enum vault_status status = VAULT_OK;
+    enum vault_status status = engine_is_ours() ? VAULT_OK : start_engine(settings, why);
     struct vault_job *job;
 
-    if (!engine_is_ours())
-        status = start_engine(settings, why);
     if (status != VAULT_OK)
         return status;
     if (atomic_load(&engine->under_way) >= VAULT_JOBS_MAX) {
@@ -283,11 +312,11 @@ enum vault_status vault_port_submit(struct vault_port *port,
     status = new_job(request, engine->loop, port, &job);
     if (status != VAULT_OK)
         return status;
-    *number = job->number = ++port->last_number;
-    port->pending++;
-    pthread_mutex_lock(&port->lock);
+    enter(port);
     port->held++;
     pthread_mutex_unlock(&port->lock);
+    port->pending++;
+    *number = job->number = ++port->last_number;
     atomic_fetch_add(&engine->under_way, 1);
     send_in(job);
     return VAULT_OK;
@@ -298,13 +327,8 @@ struct vault_fetch *vault_port_take(struct vault_port *port, uint64_t *number)
     struct vault_fetch *fetch;
     struct vault_job *job;
 
-    pthread_mutex_lock(&port->lock);
-    job = port->finished;
-    if (job) {
-        port->finished = job->next;
-        if (!port->finished)
-            port->finished_end = &port->finished;
-    }
+    enter(port);
+    job = vault_queue_take(&port->finished);
     pthread_mutex_unlock(&port->lock);
     if (!job)
         return NULL;
@@ -317,14 +341,14 @@ struct vault_fetch *vault_port_take(struct vault_port *port, uint64_t *number)
 
 size_t vault_port_pending(const struct vault_port *port)
 {
-    return port->pending;
+    return port->process == getpid() ? port->pending : 0;
 }
 
 enum vault_status vault_port_listen(struct vault_port *port, const char *const *folders, char *path)
 {
     enum vault_status status;
 
-    pthread_mutex_lock(&port->lock);
+    enter(port);
     status = vault_wake_listen(&port->wake, folders, path);
     pthread_mutex_unlock(&port->lock);
     return status;
@@ -334,9 +358,9 @@ enum vault_status vault_port_accept(struct vault_port *port)
 {
     enum vault_status status;
 
-    pthread_mutex_lock(&port->lock);
+    enter(port);
     status = vault_wake_accept(&port->wake);
-    if (status == VAULT_OK && port->finished)
+    if (status == VAULT_OK && port->finished.first)
         vault_wake_ring(&port->wake);
     pthread_mutex_unlock(&port->lock);
     return status;
@@ -344,7 +368,7 @@ enum vault_status vault_port_accept(struct vault_port *port)
 
 void vault_port_hang_up(struct vault_port *port)
 {
-    pthread_mutex_lock(&port->lock);
+    enter(port);
     vault_wake_close(&port->wake);
     pthread_mutex_unlock(&port->lock);
 }
@@ -362,9 +386,8 @@ enum vault_status vault_engine_run(const struct vault_fetch_request *request,
     struct vault_job *job = NULL;
     enum vault_status status = new_loop(settings, keep_for_caller, &loop, why);
 
-    if (status != VAULT_OK)
-        return status;
-    status = new_job(request, loop, NULL, &job);
+    if (status == VAULT_OK)
+        status = new_job(request, loop, NULL, &job);
     if (status == VAULT_OK) {
         vault_loop_add(loop, job);
         while (vault_loop_busy(loop))

@@ -1,13 +1,14 @@
 /* io_thread - fetches performed: on one thread per process, or on the calling thread.
  *
  * For:   the loop that drives fetches over one libcurl multi handle; the thread that runs it;
- * queues in and out, wake-up, start after fork, end at exit. Never: lua_State, AWS words, what a
- * fetch does next (fetch decides).
+ *        queues in and out, wake-up, start after fork, end at exit.
+ * Never: lua_State, curl, AWS words, what a fetch does next (fetch decides).
  *
  * A port is one Lua VM's mouth to the engine: it submits under numbers and takes finished fetches
- * back. Only the thread that made a port may use it. The thread starts at the first submit in a
+ * back. All ports of a process are one thread's. The thread starts at the first submit in a
  * process and is stopped and joined when the last port of the process that started it is closed; in
- * a forked child nothing of it is touched.
+ * a forked child nothing of it is touched: an inherited port begins anew there, without fetches and
+ * without a wake-up.
  */
 #ifndef VAULT_IO_THREAD_H
 #define VAULT_IO_THREAD_H
@@ -26,7 +27,8 @@ struct vault_engine_settings {
 
 VAULT_MUST_CHECK enum vault_status vault_port_new(struct vault_port **made);
 
-/* Cancel what is in flight, forget what was not taken, free; join the thread after the last one. */
+/* Forget what was not taken, free; after the last one cancel what is in flight and join the thread.
+ * With another port open what is in flight goes on, unheard. */
 void vault_port_close(struct vault_port *port);
 
 /* Start a fetch; its number, never 0, goes to *job. VAULT_OK, VAULT_NO_MEMORY, VAULT_TOO_LARGE,

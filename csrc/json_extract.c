@@ -307,7 +307,8 @@ enum vault_status vault_json_members(const char *text, size_t length,
                                      struct vault_json_member *members, size_t count,
                                      size_t *offset)
 {
-    struct walk walk = {.at = text, .end = text + length, .members = members, .count = count};
+    const char *from = length ? text : ""; /* an empty buffer has no bytes at all */
+    struct walk walk = {.at = from, .end = from + length, .members = members, .count = count};
     enum vault_status status = VAULT_OK;
 
     for (size_t i = 0; i < count; i++)
@@ -321,7 +322,7 @@ enum vault_status vault_json_members(const char *text, size_t length,
         walk.at = start;
     }
     if (status != VAULT_OK && offset != NULL)
-        *offset = (size_t)(walk.at - text);
+        *offset = (size_t)(walk.at - from);
     return status;
 }
 

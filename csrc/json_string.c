@@ -1,8 +1,8 @@
 /* json_string - the strings of JSON text: checked, compared, unescaped, quoted.
  *
  * For:   RFC 8259 section 7 and strict UTF-8 (RFC 3629), one string at a time, eight bytes at a
- * step where nothing needs a closer look. Never: objects, arrays, numbers; memory other than the
- * output buffer.
+ *        step where nothing needs a closer look.
+ * Never: objects, arrays, numbers; memory other than the output buffer.
  */
 #include "json_string.h"
 

@@ -14,6 +14,7 @@
 #define CONNECT_TIMEOUT_MS 3000
 #define CONNECTIONS_MAX    64 /* per host, and kept alive */
 #define EASY_KEPT          64
+#define LATE_MS            50 /* libcurl's own time-outs go first: they say more */
 
 struct vault_loop {
     struct vault_loop_settings settings;
@@ -65,6 +66,11 @@ enum vault_status vault_loop_new(const struct vault_loop_settings *settings,
     loop->multi = curl_multi_init();
     if (!loop->multi)
         goto out;
+    /* Without descriptors left libcurl makes a handle that nobody can wake. */
+    if (curl_multi_wakeup(loop->multi) != CURLM_OK) {
+        status = VAULT_INTERNAL;
+        goto out;
+    }
     if (settings->ca_file) {
         loop->ca_file = vault_copy(settings->ca_file, strlen(settings->ca_file));
         if (!loop->ca_file)
@@ -185,11 +191,17 @@ static void end_transfer(struct vault_loop *loop, struct vault_job *job, CURLcod
 {
     CURL *easy = job->easy;
 
+    /* Before the transfer goes: libcurl may still write into it. */
+    curl_multi_remove_handle(loop->multi, easy);
     vault_transfer_finish(job->transfer, code);
     job->transfer = NULL;
     job->easy = NULL;
-    curl_multi_remove_handle(loop->multi, easy);
-    give_easy(loop, easy);
+    /* A handle remembers the system's last error over a reset, and would tell it of the next
+     * transfer. */
+    if (code == CURLE_OK)
+        give_easy(loop, easy);
+    else
+        curl_easy_cleanup(easy);
 }
 
 static void collect(struct vault_loop *loop)
@@ -209,35 +221,55 @@ static void collect(struct vault_loop *loop)
     }
 }
 
-/* Resume the jobs whose pause is over; the milliseconds until the next one's is, at most `most`. */
+/* libcurl counts no time for a transfer that waits for one of the connections to its host. */
+static int64_t due(const struct vault_job *job)
+{
+    return job->easy ? vault_fetch_deadline(job->fetch) + LATE_MS : vault_fetch_wake(job->fetch);
+}
+
+/* Resume the jobs whose pause is over, end those whose time is; the milliseconds until the next one
+ * is due, at most `most`. */
 static int resume(struct vault_loop *loop, int most)
 {
     int64_t now = vault_moment_now().monotonic_ms;
     struct vault_job *next;
 
     for (struct vault_job *job = loop->jobs; job; job = next) {
-        int64_t wait = job->easy ? most : vault_fetch_wake(job->fetch) - now;
+        int64_t wait = due(job) - now;
 
         next = job->next;
-        if (wait <= 0)
-            step(loop, job);
-        else if (wait < most)
+        if (wait < most && wait > 0)
             most = (int)wait;
+        if (wait > 0)
+            continue;
+        if (job->easy)
+            end_transfer(loop, job, CURLE_OPERATION_TIMEDOUT);
+        step(loop, job);
     }
     return most;
+}
+
+int vault_loop_work(struct vault_loop *loop, int most_ms)
+{
+    int running;
+
+    curl_multi_perform(loop->multi, &running);
+    collect(loop);
+    return resume(loop, most_ms);
+}
+
+void vault_loop_wait(struct vault_loop *loop, int most_ms)
+{
+    curl_multi_poll(loop->multi, NULL, 0, most_ms, NULL);
 }
 
 void vault_loop_turn(struct vault_loop *loop, int most_ms)
 {
     bool was_busy = loop->busy > 0;
-    int running;
 
-    curl_multi_perform(loop->multi, &running);
-    collect(loop);
-    most_ms = resume(loop, most_ms);
-    if (was_busy && !loop->busy)
-        return;
-    curl_multi_poll(loop->multi, NULL, 0, most_ms, NULL);
+    most_ms = vault_loop_work(loop, most_ms);
+    if (!was_busy || loop->busy)
+        vault_loop_wait(loop, most_ms);
 }
 
 void vault_loop_wake(struct vault_loop *loop)

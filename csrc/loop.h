@@ -1,8 +1,8 @@
 /* loop - fetches driven side by side over one libcurl multi handle.
  *
  * For:   performing what fetches ask for: exchanges and pauses; keep-alive, TLS sessions and the
- * trust store live as long as the loop. The one room that reads the clock. Never: threads and locks
- * (a loop belongs to one thread at a time), what a fetch does next, Lua.
+ *        trust store live as long as the loop. The one room that reads the clock.
+ * Never: threads and locks (a loop belongs to one thread at a time), what a fetch does next, Lua.
  */
 #ifndef VAULT_LOOP_H
 #define VAULT_LOOP_H
@@ -28,7 +28,7 @@ struct vault_loop_settings {
     const char *ca_file;                         /* copied; NULL: the system's trust store */
     struct vault_retry_budget *budget;
     _Atomic int64_t *skew_ms;
-    /* A job's fetch is done; the job is the owner's again. Called from vault_loop_turn. */
+    /* A job's fetch is done; the job is the owner's again. Not called from vault_loop_wait. */
     void (*on_done)(struct vault_job *job);
 };
 
@@ -52,11 +52,17 @@ void vault_loop_add(struct vault_loop *loop, struct vault_job *job);
 /* Jobs taken up and not done. */
 size_t vault_loop_busy(const struct vault_loop *loop);
 
-/* Do what can be done, then wait until more can, for a wake-up, or for `most_ms`; no waiting in the
- * turn in which the last job is done. */
+/* Do what can be done now; milliseconds, `most_ms` at most, until there is more without a word from
+ * the network. */
+int vault_loop_work(struct vault_loop *loop, int most_ms);
+
+/* Wait for the network, for a wake-up, or for `most_ms`. */
+void vault_loop_wait(struct vault_loop *loop, int most_ms);
+
+/* Both, but no waiting in the turn in which the last job is done. */
 void vault_loop_turn(struct vault_loop *loop, int most_ms);
 
-/* End the waiting of vault_loop_turn, now or the next time. Any thread. */
+/* End the waiting, now or the next time. Any thread. */
 void vault_loop_wake(struct vault_loop *loop);
 
 #endif

@@ -1,7 +1,8 @@
 /* module_engine - the engine as Lua sees it: core.port and core.run.
  *
  * For:   one port per Lua VM, made when the module is opened; its __gc is how the engine counts
- * VMs. Never: decisions; waiting (fetch.lua knows the phases).
+ *        VMs.
+ * Never: decisions; waiting (fetch.lua knows the phases).
  */
 #include "module.h"
 

@@ -80,6 +80,12 @@ int64_t vault_retry_pause(struct vault_retry *retry, struct vault_retry_budget *
     return pause;
 }
 
+void vault_retry_forgo(struct vault_retry *retry, struct vault_retry_budget *budget)
+{
+    pay_back(budget, retry->drawn);
+    retry->drawn = 0;
+}
+
 void vault_retry_succeeded(struct vault_retry *retry, struct vault_retry_budget *budget)
 {
     pay_back(budget, retry->drawn ? retry->drawn : 1);

@@ -1,8 +1,8 @@
 /* retry - whether another attempt may be made, and after how long.
  *
  * For:   AWS's standard retry mode of 2026: attempts, jittered back-off, a quota that all fetches
- * share. (docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html) Never: the clock,
- * the deadline, what the attempt is.
+ *        share. (docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html)
+ * Never: the clock, the deadline, what the attempt is.
  */
 #ifndef VAULT_RETRY_H
 #define VAULT_RETRY_H
@@ -39,6 +39,9 @@ void vault_retry_init(struct vault_retry *retry, const struct vault_environment 
  * from the computed pause to 5 s above it. */
 int64_t vault_retry_pause(struct vault_retry *retry, struct vault_retry_budget *budget,
                           enum vault_status status, int64_t retry_after_ms);
+
+/* The retry that the last pause was for is not made: give back what it drew. */
+void vault_retry_forgo(struct vault_retry *retry, struct vault_retry_budget *budget);
 
 /* The last attempt succeeded: pay back what its retry drew, or one token for a first attempt. */
 void vault_retry_succeeded(struct vault_retry *retry, struct vault_retry_budget *budget);

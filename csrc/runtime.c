@@ -66,7 +66,9 @@ static unsigned long call(const char *name, unsigned long otherwise)
 enum vault_status vault_runtime_check(const char *curl_ssl, struct vault_message *why)
 {
     if (!curl_ssl || !strstr(curl_ssl, "OpenSSL")) {
-        vault_message_add(why, "libcurl is not built with OpenSSL but with %s",
+        vault_message_add(why,
+                          "libcurl is not built with OpenSSL but with %s; install one that is, or "
+                          "build this module with `make STATIC_CURL=1`",
                           curl_ssl ? curl_ssl : "no TLS library");
         return VAULT_UNSUPPORTED;
     }
@@ -91,6 +93,8 @@ const char *vault_runtime_ssl_file(void)
     void *symbol = dlsym(RTLD_DEFAULT, "SSL_new");
     Dl_info info;
 
+    if (OWN_OPENSSL)
+        return "this module";
     if (!symbol || !dladdr(symbol, &info) || !info.dli_fname)
         return "";
     return info.dli_fname;

@@ -11,7 +11,7 @@
 #include "status.h"
 
 /* `curl_ssl` is what libcurl calls its TLS library ("OpenSSL/3.0.15"), NULL for none. VAULT_OK or
- * VAULT_UNSUPPORTED, with both ways out in `why`. */
+ * VAULT_UNSUPPORTED, with the ways out in `why`. */
 VAULT_MUST_CHECK enum vault_status vault_runtime_check(const char *curl_ssl,
                                                        struct vault_message *why);
 

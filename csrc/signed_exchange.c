@@ -32,7 +32,7 @@ static int headers_of(const struct vault_buffer *lines, struct vault_sigv4_heade
         const char *stop = memchr(at, '\r', (size_t)(end - at));
         const char *colon = stop ? memchr(at, ':', (size_t)(stop - at)) : NULL;
 
-        if (!colon || count == HEADERS_MAX)
+        if (!colon || stop[1] != '\n' || count == HEADERS_MAX)
             return -1;
         headers[count].name = at;
         headers[count].name_length = (size_t)(colon - at);

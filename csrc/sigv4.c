@@ -10,27 +10,34 @@
 #include "digest.h"
 #include "sigv4_canonical.h"
 #include "sigv4_keys.h"
+#include "sigv4_shape.h"
+#include "sigv4_stamp.h"
 #include "sigv4_uri.h"
 
 #define ALGORITHM     "AWS4-HMAC-SHA256"
 #define AUTHORIZATION "Authorization: "
 #define TOKEN         "X-Amz-Security-Token: "
 
-#define DATE          8            /* YYYYMMDD, the front of a stamp */
-#define LATEST        253402300799 /* 9999-12-31T23:59:59Z */
-#define KEY_PART_MAX  256          /* access key id, region, service */
+#define KEY_PART_MAX  256 /* access key id, region, service */
 #define TO_SIGN_MAX   1024
 #define LINES_ROOM    256 /* their constant texts, stamp and signature */
 #define LINES_MAX     (128 * 1024)
 #define CANONICAL_MAX (1024 * 1024)
+#define SHAPE_MAX     (256 * 1024)
 
 #define PUT_TEXT(to, literal) vault_sigv4_put(to, literal, sizeof(literal) - 1)
 
 struct vault_signer {
     struct vault_digest *digest;
     struct vault_sigv4_keys *keys;
-    /* working room, empty between calls */
+    int64_t stamped; /* the moment of stamp: many signatures fall into one second */
+    char stamp[VAULT_SIGV4_STAMP];
+    /* The last canonical request and what it was made from, wiped when another takes its place.
+     * shape is empty where it cannot be used again; the pointers to the request are not kept. */
+    struct vault_sigv4_canonical last;
     struct vault_buffer canonical;
+    struct vault_buffer shape; /* empty: the next request is like no other */
+    /* working room, empty between calls */
     struct vault_buffer to_sign;
     struct vault_buffer lines;
 };
@@ -48,10 +55,10 @@ struct signing {
     struct slice region;
     struct slice service;
     struct slice token; /* bytes NULL for none */
-    char stamp[VAULT_SIGV4_STAMP];
+    const char *stamp;
     char body_hash[VAULT_DIGEST_HEX];
     char signature[VAULT_DIGEST_HEX];
-    struct vault_sigv4_canonical canonical;
+    const struct vault_sigv4_canonical *canonical;
     struct slice scope;
     struct slice date_line; /* empty where the request brought it */
     struct slice authorization_line;
@@ -67,8 +74,10 @@ enum vault_status vault_signer_new(struct vault_signer **made)
     if (!signer)
         return VAULT_NO_MEMORY;
     vault_buffer_init(&signer->canonical, CANONICAL_MAX);
+    vault_buffer_init(&signer->shape, SHAPE_MAX);
     vault_buffer_init(&signer->to_sign, TO_SIGN_MAX);
     vault_buffer_init(&signer->lines, LINES_MAX);
+    vault_sigv4_stamp(signer->stamp, signer->stamped);
     status = vault_digest_new(&signer->digest);
     if (status == VAULT_OK)
         status = vault_sigv4_keys_new(signer->digest, &signer->keys);
@@ -87,6 +96,7 @@ void vault_signer_free(struct vault_signer *signer)
     vault_sigv4_keys_free(signer->keys);
     vault_digest_free(signer->digest);
     vault_buffer_free(&signer->canonical);
+    vault_buffer_free(&signer->shape);
     vault_buffer_free(&signer->to_sign);
     vault_buffer_free(&signer->lines);
     vault_free(signer);
@@ -94,42 +104,24 @@ void vault_signer_free(struct vault_signer *signer)
 
 /* ---- stages ---- */
 
-static void put_two(char *at, unsigned value)
+/* Text that is there and breaks no line; else *good is false. */
+static struct slice read_text(const char *text, bool *good)
 {
-    at[0] = (char)('0' + value / 10);
-    at[1] = (char)('0' + value % 10);
+    struct slice slice = {text, text ? strlen(text) : 0};
+
+    if (!slice.length)
+        *good = false;
+    else if (!vault_sigv4_is_plain(text, slice.length) && text[strcspn(text, "\r\n")])
+        *good = false;
+    return slice;
 }
 
-/* Not gmtime_r: glibc's reads TZ. Days are counted in years that start in March, so that the leap
- * day comes last. */
-static void write_stamp(char stamp[VAULT_SIGV4_STAMP], int64_t when)
+/* A '/' would make two scopes read the same. */
+static struct slice read_scope(const char *text, bool *good)
 {
-    const unsigned days = (unsigned)(when / 86400) + 719468; /* since 0000-03-01 */
-    const unsigned second = (unsigned)(when % 86400);
-    const unsigned era = days / 146097, of_era = days % 146097;
-    const unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    const unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
-    const unsigned march = (5 * of_year + 2) / 153; /* months since March */
-    const unsigned month = march < 10 ? march + 3 : march - 9;
-    const unsigned civil = era * 400 + year + (month <= 2);
+    struct slice slice = read_text(text, good);
 
-    put_two(stamp, civil / 100);
-    put_two(stamp + 2, civil % 100);
-    put_two(stamp + 4, month);
-    put_two(stamp + 6, of_year - (153 * march + 2) / 5 + 1);
-    stamp[8] = 'T';
-    put_two(stamp + 9, second / 3600);
-    put_two(stamp + 11, second / 60 % 60);
-    put_two(stamp + 13, second % 60);
-    stamp[15] = 'Z';
-}
-
-/* Text that is there and holds no letter of `refused`; else *good is false. */
-static struct slice read_text(const char *text, const char *refused, bool *good)
-{
-    struct slice slice = {text, text ? strcspn(text, refused) : 0};
-
-    if (!slice.length || text[slice.length])
+    if (slice.length && memchr(text, '/', slice.length))
         *good = false;
     return slice;
 }
@@ -139,11 +131,10 @@ static enum vault_status read_key(struct signing *signing, const struct vault_si
     const char *token = key->session_token;
     bool good = true;
 
-    signing->id = read_text(key->access_key_id, "\r\n", &good);
-    signing->secret = read_text(key->secret_access_key, "\r\n", &good).bytes;
-    /* '/' would make two scopes read the same */
-    signing->region = read_text(key->region, "\r\n/", &good);
-    signing->service = read_text(key->service, "\r\n/", &good);
+    signing->id = read_text(key->access_key_id, &good);
+    signing->secret = read_text(key->secret_access_key, &good).bytes;
+    signing->region = read_scope(key->region, &good);
+    signing->service = read_scope(key->service, &good);
     signing->token = (struct slice){NULL, 0};
     if (token && *token)
         signing->token = (struct slice){token, strlen(token)};
@@ -153,6 +144,38 @@ static enum vault_status read_key(struct signing *signing, const struct vault_si
         signing->service.length > KEY_PART_MAX)
         return VAULT_TOO_LARGE;
     return VAULT_OK;
+}
+
+/* Only the moment and the body's hash differ from the request before. */
+static void patch_canonical(struct vault_sigv4_canonical *canonical, const struct signing *signing)
+{
+    memcpy(canonical->stamp_at, signing->stamp, VAULT_SIGV4_STAMP);
+    memcpy(canonical->text + canonical->length - VAULT_DIGEST_HEX, signing->body_hash,
+           VAULT_DIGEST_HEX);
+}
+
+static enum vault_status write_canonical(struct signing *signing,
+                                         const struct vault_sigv4_request *request)
+{
+    struct vault_signer *signer = signing->signer;
+    struct vault_sigv4_canonical *canonical = &signer->last;
+    enum vault_status status;
+
+    vault_buffer_clear(&signer->shape);
+    *canonical = (struct vault_sigv4_canonical){
+        .request = request,
+        .stamp = signing->stamp,
+        .token = signing->token.bytes,
+        .token_length = signing->token.length,
+        .body_hash = signing->body_hash,
+    };
+    status = vault_sigv4_canonicalise(canonical, &signer->canonical);
+    canonical->request = NULL;
+    canonical->token = canonical->body_hash = NULL;
+    if (status == VAULT_OK && canonical->stamp_at)
+        status = vault_sigv4_shape_set(&signer->shape, request, signing->token.bytes,
+                                       signing->token.length);
+    return status;
 }
 
 static enum vault_status canonicalise(struct signing *signing,
@@ -166,14 +189,12 @@ static enum vault_status canonicalise(struct signing *signing,
     if (status != VAULT_OK)
         return status;
     vault_digest_hex(hash, signing->body_hash);
-    signing->canonical = (struct vault_sigv4_canonical){
-        .request = request,
-        .stamp = signing->stamp,
-        .token = signing->token.bytes,
-        .token_length = signing->token.length,
-        .body_hash = signing->body_hash,
-    };
-    return vault_sigv4_canonicalise(&signing->canonical, &signer->canonical);
+    if (vault_sigv4_shape_is(&signer->shape, request, signing->token.bytes, signing->token.length))
+        patch_canonical(&signer->last, signing);
+    else
+        status = write_canonical(signing, request);
+    signing->canonical = &signer->last;
+    return status;
 }
 
 static void put_slice(struct vault_sigv4_writer *to, struct slice slice)
@@ -191,7 +212,7 @@ static void put_to_sign(struct vault_sigv4_writer *to, struct signing *signing,
     vault_sigv4_put(to, signing->stamp, VAULT_SIGV4_STAMP);
     PUT_TEXT(to, "\n");
     signing->scope.bytes = to->at;
-    vault_sigv4_put(to, signing->stamp, DATE);
+    vault_sigv4_put(to, signing->stamp, VAULT_SIGV4_DATE);
     PUT_TEXT(to, "/");
     put_slice(to, signing->region);
     PUT_TEXT(to, "/");
@@ -209,8 +230,8 @@ static enum vault_status write_to_sign(struct signing *signing)
     struct vault_sigv4_writer to = {0};
     enum vault_status status;
 
-    status = vault_digest_sha256(signing->signer->digest, signing->canonical.text,
-                                 signing->canonical.length, hash);
+    status = vault_digest_sha256(signing->signer->digest, signing->canonical->text,
+                                 signing->canonical->length, hash);
     if (status != VAULT_OK)
         return status;
     to.at = vault_buffer_reserve(out, TO_SIGN_MAX, &status);
@@ -242,7 +263,8 @@ static enum vault_status sign(struct signing *signing)
 /* The date's line and the authorization's; the token's goes between them without a copy here. */
 static enum vault_status write_lines(struct signing *signing)
 {
-    const struct slice names = {signing->canonical.signed_names, signing->canonical.signed_length};
+    const struct slice names = {signing->canonical->signed_names,
+                                signing->canonical->signed_length};
     const size_t room = LINES_ROOM + signing->id.length + signing->scope.length + names.length;
     struct vault_buffer *out = &signing->signer->lines;
     struct vault_sigv4_writer to = {0};
@@ -252,7 +274,7 @@ static enum vault_status write_lines(struct signing *signing)
     if (!to.at)
         return status;
     to.end = to.at + room;
-    if (!signing->canonical.has_date) {
+    if (!signing->canonical->has_date) {
         PUT_TEXT(&to, "X-Amz-Date: ");
         vault_sigv4_put(&to, signing->stamp, VAULT_SIGV4_STAMP);
         PUT_TEXT(&to, "\r\n");
@@ -281,7 +303,7 @@ static enum vault_status append_stages(const struct signing *signing,
         struct vault_buffer *to;
         struct slice from;
     } all[] = {
-        {&stages->canonical_request, {signing->canonical.text, signing->canonical.length}},
+        {&stages->canonical_request, {signing->canonical->text, signing->canonical->length}},
         {&stages->string_to_sign, {to_sign->data, to_sign->length}},
         {&stages->signature, {signing->signature, VAULT_DIGEST_HEX}},
         {&stages->authorization,
@@ -302,7 +324,7 @@ static enum vault_status append_stages(const struct signing *signing,
 static enum vault_status deliver(const struct signing *signing, struct vault_buffer *headers,
                                  struct vault_sigv4_stages *stages)
 {
-    const bool token = signing->token.bytes && !signing->canonical.has_token;
+    const bool token = signing->token.bytes && !signing->canonical->has_token;
     const size_t length = signing->date_line.length + signing->authorization_line.length +
                           (token ? sizeof TOKEN - 1 + signing->token.length + 2 : 0);
     struct vault_sigv4_writer to = {0};
@@ -338,10 +360,13 @@ enum vault_status vault_sigv4_sign(struct vault_signer *signer,
 
     if (status != VAULT_OK)
         return status;
-    if (when < 0 || when > LATEST)
+    if (when < 0 || when > VAULT_SIGV4_LATEST)
         return VAULT_BAD_CONFIG;
     signing.signer = signer;
-    write_stamp(signing.stamp, when);
+    if (when != signer->stamped)
+        vault_sigv4_stamp(signer->stamp, when);
+    signer->stamped = when;
+    signing.stamp = signer->stamp;
     status = canonicalise(&signing, request);
     if (status == VAULT_OK)
         status = write_to_sign(&signing);
@@ -351,7 +376,8 @@ enum vault_status vault_sigv4_sign(struct vault_signer *signer,
         status = write_lines(&signing);
     if (status == VAULT_OK)
         status = deliver(&signing, headers, stages);
-    vault_buffer_clear(&signer->canonical);
+    if (!signer->shape.length)
+        vault_buffer_clear(&signer->canonical);
     signer->to_sign.length = signer->lines.length = 0; /* hold no secret */
     return status;
 }

@@ -2,8 +2,8 @@
  *
  * For:   turning one request, one credential and one moment into the headers that sign it. Pure:
  *        same input, same bytes.
- * (docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html) Never:
- * clock, environment, sockets, default regions. Callers bring all four.
+ *        (docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html)
+ * Never: clock, environment, sockets, default regions. Callers bring all four.
  */
 #ifndef VAULT_SIGV4_H
 #define VAULT_SIGV4_H
@@ -13,8 +13,8 @@
 
 #include "buffer.h"
 
-/* The algorithms, fetched once, and the signing keys of the day, wiped when they leave. For one
- * thread at a time. */
+/* The algorithms, fetched once; the signing keys of the day and the last canonical request, wiped
+ * when they leave. For one thread at a time. */
 struct vault_signer;
 
 VAULT_MUST_CHECK enum vault_status vault_signer_new(struct vault_signer **made);

@@ -30,29 +30,45 @@ static bool named(const struct vault_sigv4_field *field, const char *name, size_
     return field->name_length == length && memcmp(field->name, name, length) == 0;
 }
 
-static bool starts(const struct vault_sigv4_field *field, const char *text)
+enum meaning {
+    ORDINARY,
+    HOST,     /* must be there */
+    UNSIGNED, /* proxies and clients change or add it on the way */
+    REFUSED,  /* a second Authorization would contradict ours */
+};
+
+/* `text` is as long as the name or a prefix of it. */
+static bool is(const struct vault_sigv4_field *field, const char *text)
 {
     return memcmp(field->name, text, strlen(text)) == 0;
 }
 
-/* Proxies and clients change or add these on the way. By length: almost every name is done with
- * one jump. */
-static bool is_unsigned(const struct vault_sigv4_field *field)
+/* By length: almost every name is done with one jump. */
+static enum meaning meaning_of(const struct vault_sigv4_field *field)
 {
     switch (field->name_length) {
+    case 4:
+        return is(field, "host") ? HOST : ORDINARY;
     case 6:
-        return starts(field, "expect");
+        return is(field, "expect") ? UNSIGNED : ORDINARY;
     case 7:
-        return starts(field, "upgrade");
+        return is(field, "upgrade") ? UNSIGNED : ORDINARY;
     case 10:
-        return starts(field, "connection") || starts(field, "user-agent");
+        return is(field, "connection") || is(field, "user-agent") ? UNSIGNED : ORDINARY;
+    case 13:
+        return is(field, "authorization") ? REFUSED : ORDINARY;
     case 15:
-        return starts(field, "x-amzn-trace-id") || starts(field, "sec-websocket-");
+        if (is(field, "x-amzn-trace-id"))
+            return UNSIGNED;
+        break;
     case 17:
-        return starts(field, "transfer-encoding") || starts(field, "sec-websocket-");
+        if (is(field, "transfer-encoding"))
+            return UNSIGNED;
+        break;
     default:
-        return field->name_length >= 14 && starts(field, "sec-websocket-");
+        break;
     }
+    return field->name_length >= 14 && is(field, "sec-websocket-") ? UNSIGNED : ORDINARY;
 }
 
 /* The letter of an RFC 9110 token in lower case, or 0. */
@@ -100,22 +116,26 @@ static uint64_t low_bytes(const char *bytes)
     return (word - ONES * (' ' + 1)) & ~word;
 }
 
-/* Whether no byte is a space or below. Eight at a time and four times over: a session token has a
- * thousand bytes and more. */
-static bool is_plain(const char *bytes, size_t length)
+/* Eight bytes at a time and four times over: a session token has a thousand and more. The last
+ * eight may overlap those before. */
+bool vault_sigv4_is_plain(const char *bytes, size_t length)
 {
     size_t at = 0;
     uint64_t low = 0;
 
+    if (length < WORD) {
+        for (; at < length; at++) {
+            if ((unsigned char)bytes[at] <= ' ')
+                return false;
+        }
+        return true;
+    }
     for (; length - at >= 4 * WORD; at += 4 * WORD)
         low |= low_bytes(bytes + at) | low_bytes(bytes + at + WORD) |
                low_bytes(bytes + at + 2 * WORD) | low_bytes(bytes + at + 3 * WORD);
     for (; length - at >= WORD; at += WORD)
         low |= low_bytes(bytes + at);
-    for (; at < length; at++) {
-        if ((unsigned char)bytes[at] <= ' ')
-            return false;
-    }
+    low |= low_bytes(bytes + length - WORD);
     return !(low & ONES * 0x80);
 }
 
@@ -150,50 +170,67 @@ static void put_value(struct vault_sigv4_writer *to, const struct vault_sigv4_fi
     }
 }
 
+/* Trim the value; false: it breaks the line. */
+static bool read_value(struct vault_sigv4_field *field)
+{
+    trim(field);
+    field->plain = vault_sigv4_is_plain(field->value, field->value_length);
+    return field->plain || !breaks_line(field->value, field->value_length);
+}
+
 static enum vault_status add_header(struct vault_sigv4_fields *fields,
                                     struct vault_sigv4_writer *names,
-                                    const struct vault_sigv4_header *header)
+                                    const struct vault_sigv4_header *header, bool *has_host)
 {
-    struct vault_sigv4_field field = {.name = names->at, .value = header->value};
+    struct vault_sigv4_field *field = &fields->all[fields->count];
 
-    if (!put_lower(names, header->name, header->name_length))
+    field->name = names->at;
+    field->name_length = header->name_length;
+    field->value = header->value;
+    field->value_length = header->value_length;
+    if (!put_lower(names, header->name, header->name_length) || !read_value(field))
         return VAULT_BAD_CONFIG;
-    field.name_length = header->name_length;
-    field.value_length = header->value_length;
-    trim(&field);
-    field.plain = is_plain(field.value, field.value_length);
-    if (!field.plain && breaks_line(field.value, field.value_length))
+    switch (meaning_of(field)) {
+    case REFUSED:
         return VAULT_BAD_CONFIG;
-    if (!is_unsigned(&field))
-        vault_sigv4_insert(fields, &field, false);
+    case UNSIGNED:
+        return VAULT_OK;
+    case HOST:
+        *has_host = true;
+        break;
+    case ORDINARY:
+        break;
+    }
+    vault_sigv4_insert(fields, false);
     return VAULT_OK;
 }
 
 /* Add the signer's own header, or see that the request's says the same. */
 static enum vault_status add_own(struct vault_sigv4_fields *fields,
-                                 struct vault_sigv4_writer *names,
-                                 const struct vault_sigv4_header *own, bool *has)
+                                 const struct vault_sigv4_header *header, bool *has)
 {
-    for (size_t i = 0; i < fields->count; i++) {
-        const struct vault_sigv4_field *field = &fields->at[i];
+    struct vault_sigv4_field *own = &fields->all[fields->count];
 
-        if (!named(field, own->name, own->name_length))
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct vault_sigv4_field *field = &fields->all[i];
+
+        if (!named(field, header->name, header->name_length))
             continue;
-        if (vault_sigv4_compare(field->value, field->value_length, own->value, own->value_length) !=
-            0)
+        if (field->value_length != header->value_length ||
+            memcmp(field->value, header->value, header->value_length) != 0)
             return VAULT_BAD_CONFIG;
         *has = true;
     }
-    return *has ? VAULT_OK : add_header(fields, names, own);
-}
-
-static bool has_field(const struct vault_sigv4_fields *fields, const char *name, size_t length)
-{
-    for (size_t i = 0; i < fields->count; i++) {
-        if (named(&fields->at[i], name, length))
-            return true;
-    }
-    return false;
+    if (*has)
+        return VAULT_OK;
+    own->name = header->name;
+    own->name_length = header->name_length;
+    own->value = header->value;
+    own->value_length = header->value_length;
+    if (!read_value(own))
+        return VAULT_BAD_CONFIG;
+    vault_sigv4_insert(fields, false);
+    return VAULT_OK;
 }
 
 static enum vault_status read_headers(struct vault_sigv4_fields *fields,
@@ -202,55 +239,61 @@ static enum vault_status read_headers(struct vault_sigv4_fields *fields,
 {
     const struct vault_sigv4_request *request = canonical->request;
     const struct vault_sigv4_header date = {"x-amz-date", 10, canonical->stamp, VAULT_SIGV4_STAMP};
+    const struct vault_sigv4_header token = {"x-amz-security-token", 20, canonical->token,
+                                             canonical->token_length};
     enum vault_status status = VAULT_OK;
+    bool has_host = false;
 
     for (size_t i = 0; i < request->header_count && status == VAULT_OK; i++)
-        status = add_header(fields, names, &request->headers[i]);
-    /* a second Authorization would contradict ours */
-    if (status == VAULT_OK &&
-        (!has_field(fields, "host", 4) || has_field(fields, "authorization", 13)))
+        status = add_header(fields, names, &request->headers[i], &has_host);
+    if (status == VAULT_OK && !has_host)
         status = VAULT_BAD_CONFIG;
     if (status == VAULT_OK)
-        status = add_own(fields, names, &date, &canonical->has_date);
-    if (status == VAULT_OK && canonical->token) {
-        const struct vault_sigv4_header token = {"x-amz-security-token", 20, canonical->token,
-                                                 canonical->token_length};
-
-        status = add_own(fields, names, &token, &canonical->has_token);
-    }
+        status = add_own(fields, &date, &canonical->has_date);
+    if (status == VAULT_OK && canonical->token)
+        status = add_own(fields, &token, &canonical->has_token);
     return status;
 }
 
 static bool repeats(const struct vault_sigv4_fields *fields, size_t at)
 {
-    return named(&fields->at[at], fields->at[at - 1].name, fields->at[at - 1].name_length);
+    return named(fields->at[at], fields->at[at - 1]->name, fields->at[at - 1]->name_length);
 }
 
-static void put_headers(struct vault_sigv4_writer *to, const struct vault_sigv4_fields *fields)
+static void put_headers(struct vault_sigv4_writer *out, const struct vault_sigv4_fields *fields,
+                        struct vault_sigv4_canonical *canonical)
 {
+    struct vault_sigv4_writer to = *out; /* in registers */
+
     for (size_t i = 0; i < fields->count; i++) {
         if (i && repeats(fields, i)) {
-            vault_sigv4_put_byte(to, ',');
+            vault_sigv4_put_byte(&to, ',');
         } else {
             if (i)
-                vault_sigv4_put_byte(to, '\n');
-            vault_sigv4_put(to, fields->at[i].name, fields->at[i].name_length);
-            vault_sigv4_put_byte(to, ':');
+                vault_sigv4_put_byte(&to, '\n');
+            vault_sigv4_put(&to, fields->at[i]->name, fields->at[i]->name_length);
+            vault_sigv4_put_byte(&to, ':');
         }
-        put_value(to, &fields->at[i]);
+        if (fields->at[i]->value == canonical->stamp)
+            canonical->stamp_at = to.at;
+        put_value(&to, fields->at[i]);
     }
-    vault_sigv4_put_byte(to, '\n');
+    vault_sigv4_put_byte(&to, '\n');
+    *out = to;
 }
 
-static void put_names(struct vault_sigv4_writer *to, const struct vault_sigv4_fields *fields)
+static void put_names(struct vault_sigv4_writer *out, const struct vault_sigv4_fields *fields)
 {
+    struct vault_sigv4_writer to = *out; /* in registers */
+
     for (size_t i = 0; i < fields->count; i++) {
         if (i && repeats(fields, i))
             continue;
         if (i)
-            vault_sigv4_put_byte(to, ';');
-        vault_sigv4_put(to, fields->at[i].name, fields->at[i].name_length);
+            vault_sigv4_put_byte(&to, ';');
+        vault_sigv4_put(&to, fields->at[i]->name, fields->at[i]->name_length);
     }
+    *out = to;
 }
 
 /* ---- the whole ---- */
@@ -306,7 +349,7 @@ static void put_all(struct vault_sigv4_writer *to, struct vault_sigv4_canonical 
     vault_sigv4_put_byte(to, '\n');
     vault_sigv4_put_query(to, query);
     vault_sigv4_put_byte(to, '\n');
-    put_headers(to, headers);
+    put_headers(to, headers, canonical);
     vault_sigv4_put_byte(to, '\n');
     canonical->signed_names = to->at;
     put_names(to, headers);
@@ -330,6 +373,7 @@ enum vault_status vault_sigv4_canonicalise(struct vault_sigv4_canonical *canonic
         return status == VAULT_OK ? VAULT_TOO_LARGE : status;
     query.count = headers.count = 0;
     canonical->has_date = canonical->has_token = false;
+    canonical->stamp_at = NULL;
     to.at = vault_buffer_reserve(out, room, &status);
     if (!to.at)
         return status;

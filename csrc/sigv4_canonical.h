@@ -10,8 +10,7 @@
 #include <stdbool.h>
 
 #include "sigv4.h"
-
-#define VAULT_SIGV4_STAMP 16 /* YYYYMMDDTHHMMSSZ */
+#include "sigv4_stamp.h"
 
 struct vault_sigv4_canonical {
     /* in: borrowed for the call */
@@ -22,13 +21,17 @@ struct vault_sigv4_canonical {
     const char *body_hash; /* 64 hex digits */
 
     /* out: slices borrowed from the buffer, and which of the two headers the request brought */
-    const char *text;
+    char *text;
     size_t length;
+    char *stamp_at; /* where in it the stamp is; NULL where the request brought the header */
     const char *signed_names; /* "host;x-amz-date" */
     size_t signed_length;
     bool has_date;
     bool has_token;
 };
+
+/* Whether no byte is white space or a control byte (a space or below). */
+bool vault_sigv4_is_plain(const char *bytes, size_t length);
 
 /* Write to `out`, which is emptied first and may hold further bytes beside the text.
  * VAULT_NO_MEMORY; VAULT_TOO_LARGE, VAULT_BAD_CONFIG for the reasons vault_sigv4_sign names. */

@@ -83,14 +83,14 @@ static bool comes_after(const struct vault_sigv4_field *left, const struct vault
     return order > 0;
 }
 
-void vault_sigv4_insert(struct vault_sigv4_fields *fields, const struct vault_sigv4_field *field,
-                        bool by_value)
+void vault_sigv4_insert(struct vault_sigv4_fields *fields, bool by_value)
 {
     size_t at = fields->count++;
+    const struct vault_sigv4_field *field = &fields->all[at];
 
-    for (; at > 0 && comes_after(&fields->at[at - 1], field, by_value); at--)
+    for (; at > 0 && comes_after(fields->at[at - 1], field, by_value); at--)
         fields->at[at] = fields->at[at - 1];
-    fields->at[at] = *field;
+    fields->at[at] = field;
 }
 
 /* ---- query ---- */
@@ -124,7 +124,7 @@ enum vault_status vault_sigv4_read_query(struct vault_sigv4_fields *fields,
     const char *at = length ? query : "", *end = at + length, *stop, *equals;
 
     for (; at < end; at = stop < end ? stop + 1 : end) {
-        struct vault_sigv4_field field = {0};
+        struct vault_sigv4_field *field = &fields->all[fields->count];
 
         stop = memchr(at, '&', (size_t)(end - at));
         if (!stop)
@@ -134,14 +134,14 @@ enum vault_status vault_sigv4_read_query(struct vault_sigv4_fields *fields,
         if (fields->count == VAULT_SIGV4_PARAMETERS_MAX)
             return VAULT_TOO_LARGE;
         equals = memchr(at, '=', (size_t)(stop - at));
-        field.name = to->at;
+        field->name = to->at;
         put_recoded(to, at, equals ? equals : stop);
-        field.name_length = (size_t)(to->at - field.name);
-        field.value = to->at;
+        field->name_length = (size_t)(to->at - field->name);
+        field->value = to->at;
         if (equals)
             put_recoded(to, equals + 1, stop);
-        field.value_length = (size_t)(to->at - field.value);
-        vault_sigv4_insert(fields, &field, true);
+        field->value_length = (size_t)(to->at - field->value);
+        vault_sigv4_insert(fields, true);
     }
     return VAULT_OK;
 }
@@ -151,8 +151,8 @@ void vault_sigv4_put_query(struct vault_sigv4_writer *to, const struct vault_sig
     for (size_t i = 0; i < fields->count; i++) {
         if (i)
             vault_sigv4_put_byte(to, '&');
-        vault_sigv4_put(to, fields->at[i].name, fields->at[i].name_length);
+        vault_sigv4_put(to, fields->at[i]->name, fields->at[i]->name_length);
         vault_sigv4_put_byte(to, '=');
-        vault_sigv4_put(to, fields->at[i].value, fields->at[i].value_length);
+        vault_sigv4_put(to, fields->at[i]->value, fields->at[i]->value_length);
     }
 }

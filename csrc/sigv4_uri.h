@@ -37,7 +37,10 @@ static inline void vault_sigv4_put(struct vault_sigv4_writer *to, const char *by
 
 static inline void vault_sigv4_put_byte(struct vault_sigv4_writer *to, char byte)
 {
-    vault_sigv4_put(to, &byte, 1);
+    if (to->at < to->end)
+        *to->at++ = byte;
+    else
+        to->full = true;
 }
 
 /* A query parameter, encoded, or a header, its name in lower case and its value trimmed. */
@@ -50,7 +53,8 @@ struct vault_sigv4_field {
 };
 
 struct vault_sigv4_fields {
-    struct vault_sigv4_field at[VAULT_SIGV4_FIELDS_MAX];
+    struct vault_sigv4_field all[VAULT_SIGV4_FIELDS_MAX]; /* as they came */
+    const struct vault_sigv4_field *at[VAULT_SIGV4_FIELDS_MAX];
     size_t count;
 };
 
@@ -58,10 +62,9 @@ struct vault_sigv4_fields {
 int vault_sigv4_compare(const char *left, size_t left_length, const char *right,
                         size_t right_length);
 
-/* Add `field`, for which there must be room, in order of names; those of one name in order of
- * values where by_value, else in order of arrival. */
-void vault_sigv4_insert(struct vault_sigv4_fields *fields, const struct vault_sigv4_field *field,
-                        bool by_value);
+/* Take up the field that was filled in at all[count], in order of names; those of one name in order
+ * of values where by_value, else in order of arrival. */
+void vault_sigv4_insert(struct vault_sigv4_fields *fields, bool by_value);
 
 /* Write `path`, which is "" or starts with '/': empty and "." segments dropped, ".." taken up,
  * every byte but A-Z a-z 0-9 - . _ ~ / as %XX. At most 3 * length + 1 bytes. */

@@ -39,7 +39,6 @@ static bool open_at(struct vault_wake *wake, const struct sockaddr_un *address)
     if (wake->listener < 0 ||
         bind(wake->listener, (const struct sockaddr *)address, sizeof *address) != 0)
         return false;
-    /* The umask may have left the owner without the right to connect. */
     if (chmod(address->sun_path, S_IRUSR | S_IWUSR) == 0 && listen(wake->listener, 1) == 0)
         wake->door = open(address->sun_path, O_PATH | O_CLOEXEC);
     unlink(address->sun_path);
@@ -56,7 +55,8 @@ static bool listen_in(struct vault_wake *wake, const char *folder, char *path)
     if (length < 0 || (size_t)length >= sizeof made || !mkdtemp(made))
         return false;
     snprintf(address.sun_path, sizeof address.sun_path, "%s/s", made);
-    opened = open_at(wake, &address);
+    /* The umask may have left the owner without a right to the folder, and to the socket. */
+    opened = chmod(made, S_IRWXU) == 0 && open_at(wake, &address);
     rmdir(made);
     if (opened) {
         snprintf(path, VAULT_WAKE_PATH_MAX, "/proc/self/fd/%d", wake->door);

@@ -1,8 +1,8 @@
 /* wake - a Unix socket over which one thread wakes a reader in the same process.
  *
  * For:   making a socket that nginx's cosocket can connect to and that no one else can: in a
- * private folder, opened, removed at once, reached as /proc/self/fd/N. Never: what the reader does
- * when woken; locks.
+ *        private folder, opened, removed at once, reached as /proc/self/fd/N.
+ * Never: what the reader does when woken; locks.
  */
 #ifndef VAULT_WAKE_H
 #define VAULT_WAKE_H

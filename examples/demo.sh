@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # demo - the main job, shown: references in a running gateway become secrets of AWS Secrets Manager.
 #
-# Run by `make demo`. Uses moto in the place of AWS; with AWS=1 the real service, by the credentials and
-# the region of the environment. Stops all it started; exits non-zero where anything shown is not what
-# it should be.
+# Run by `make demo`. Uses moto in the place of AWS; with AWS=1 the real service, by the credentials
+# and the region of the environment. Stops all it started; exits non-zero where anything shown is
+# not what it should be.
 set -euo pipefail
 
 tree=$(cd "$(dirname "$0")/.." && pwd)
 python=$tree/build/venv/bin/python
 work=$(mktemp -d)
-moto= created= wrong=0
+moto=''
+created=''
+wrong=0
 
 stop() {
     [ -f "$work/logs/nginx.pid" ] && kill -QUIT "$(cat "$work/logs/nginx.pid")" 2>/dev/null
@@ -25,7 +27,10 @@ stop() {
 trap stop EXIT
 
 free_port() {
-    "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    "$python" -c 'import socket
+with socket.socket() as one:
+    one.bind(("127.0.0.1", 0))
+    print(one.getsockname()[1])'
 }
 
 until_open() { # port, seconds

@@ -8,7 +8,8 @@ set -eu
 # luajit2, never luajit: they conflict, and nginx's lua module depends on luajit2's library. Each
 # word is a package; with "|", the first that this release has.
 packages="
-gcc libc6-dev make pkg-config libcurl4-openssl-dev libssl-dev libluajit2-5.1-dev|libluajit-5.1-dev
+gcc libc6-dev make pkg-config libcurl4-openssl-dev libssl-dev libexpat1-dev
+libluajit2-5.1-dev|libluajit-5.1-dev
 nginx libnginx-mod-http-lua lua-resty-core lua-resty-lrucache lua-cjson luajit2|luajit
 lua-busted lua-check luarocks libcmocka-dev valgrind libc6-dbg
 clang clang-tidy clang-format libclang-rt-dev|libclang-rt-14-dev|clang llvm

@@ -57,6 +57,7 @@ rule "Lua's headers" '#include <(lua|lauxlib|lualib|luajit)' \
 rule "libcurl" '#include <curl/|'"$(word 'curl_[a-z]+_|CURL[A-Zmo]')" \
     "http.c http.h http_outcome.c http_outcome.h loop.c loop.h io_thread.c" "$c"/*.[ch]
 rule "OpenSSL" '#include <openssl/' "sigv4.c digest.c buffer.c" "$c"/*.[ch]
+rule "expat" '#include <expat'"|$(word 'XML_[A-Z]')" "sts_answer.c" "$c"/*.[ch]
 rule "environ" "$(word 'getenv|secure_getenv|environ')"'([^A-Za-z0-9_]|$)' "environment.c" \
     "$c"/*.[ch]
 rule "clock" "$(word 'time|clock_gettime|gettimeofday|clock|ftime')\\(" \
@@ -64,12 +65,13 @@ rule "clock" "$(word 'time|clock_gettime|gettimeofday|clock|ftime')\\(" \
 rule "bare allocation" \
     "$(word 'malloc|calloc|realloc|free|strdup|strndup|asprintf|aligned_alloc|getline')\\(" \
     "buffer.c" "$c"/*.[ch]
-rule "sockets" '#include <(sys/socket|sys/un|netinet/|netdb|poll|sys/epoll)' "wake.c io_thread.c" \
-    "$c"/*.[ch]
+rule "sockets" '#include <(sys/socket|sys/un|netinet/|netdb|poll|sys/epoll)' \
+    "wake.c http.c container_address.c" "$c"/*.[ch]
 rule "files" "$(word 'fopen|open|openat|popen|fork|execv[a-z]*|system')\\(" "file.c wake.c" \
     "$c"/*.[ch]
 rule "protocol that performs" "$(word 'poll|send|recv|connect|curl_[a-z_]*')\\(" "" \
-    "$c"/credentials*.[ch] "$c"/secretsmanager.[ch] "$c"/endpoint.[ch] "$c"/json*.[ch] "$c"/ini.[ch]
+    "$c"/credentials*.[ch] "$c"/secretsmanager.[ch] "$c"/endpoint.[ch] "$c"/json*.[ch] \
+    "$c"/ini.[ch] "$c"/sts_*.[ch] "$c"/iso8601.[ch]
 rule "AWS words in transport" 'X-Amz|secretsmanager|GetSecretValue|AKIA' "" "$c"/http*.[ch] \
     "$c"/io_thread.[ch] "$c"/loop.[ch] "$c"/wake.[ch]
 rule "typedef of a struct" '^ *typedef +(struct|union)' "" "$c"/*.[ch]
@@ -114,6 +116,7 @@ if [ -z "${VAULT_LAYERS_ROOT:-}" ]; then
     plant "Lua's headers" csrc/fetch.c '#include <lua.h>'
     plant "libcurl" csrc/fetch.c 'int x = curl_easy_init();'
     plant "OpenSSL" csrc/http.c '#include <openssl/evp.h>'
+    plant "expat" csrc/credentials_sts.c '#include <expat.h>'
     plant "environ" csrc/endpoint.c 'const char *x = getenv("HOME");'
     plant "clock" csrc/sigv4.c 'long x = time(0);'
     plant "bare allocation" csrc/ini.c 'void y(void *x) { free(x); }'

@@ -20,7 +20,7 @@ fixed() {
     fi
 }
 
-export TSAN_OPTIONS="halt_on_error=0 second_deadlock_stack=1 suppressions=tools/tsan.supp"
+export TSAN_OPTIONS="second_deadlock_stack=1"
 compile $build/control/race || exit 1
 fixed $build/control/race >$build/control/race.log 2>&1
 grep -q 'WARNING: ThreadSanitizer: data race' $build/control/race.log || {

@@ -7,15 +7,38 @@ local config = require "vault.config"
 local core = require "vault.core"
 local environment = require "vault.environment"
 local fetch = require "vault.fetch"
+local quote = require("vault.reference").quote
 
 local _M = { VERSION = core._VERSION }
+
+-- What a vault's config may hold.
+_M.FIELDS = { region = true, endpoint_url = true, ttl = true, neg_ttl = true, resurrect_ttl = true,
+              base64_decode = true, timeout = true }
 
 -- What config settles and the engine of this version cannot do yet must not be left out in silence:
 -- the secret would be read as somebody else.
 local NOT_YET = { "access_key_id", "assume_role_arn", "external_id" }
 
+-- What Kong's config may hold besides: vault.config has its rules for half a key, and the others
+-- mean nothing without a role.
+local SETTLED = { access_key_id = true, secret_access_key = true, session_token = true,
+                  assume_role_arn = true, external_id = true, role_session_name = true,
+                  sts_endpoint_url = true }
+
 -- Kong's contract has it. Nothing is left to do.
 function _M.init()
+end
+
+-- A misspelt `region`, or an `allow` that nobody heeds, must not go unnoticed either.
+local function check_fields(entity)
+    for field, value in pairs(entity) do
+        local null = value == "" or type(value) == "userdata"
+        if not (_M.FIELDS[field] or SETTLED[field] or null) then
+            return nil, ("the vault's field %s is not known or not supported yet"):format(
+                quote(tostring(field))), "bad_config"
+        end
+    end
+    return true
 end
 
 -- What the fetch of `parts` (of vault.reference) goes by; pure.
@@ -33,8 +56,16 @@ function _M.settle(parts, entity)
                 "bad_config"
         end
     end
+    local known
+    known, message, word = check_fields(entity or {})
+    if not known then
+        return nil, message, word
+    end
     settled.resource = parts.resource
-    settled.key = config.key(settled, parts.resource, core.sha256)
+    settled.key, message, word = config.key(settled, parts.resource, core.sha256)
+    if not settled.key then
+        return nil, message, word
+    end
     return settled
 end
 
@@ -50,10 +81,11 @@ function _M.load(settled, on_done)
     }, on_done or as_it_is)
 end
 
--- The secret's bytes as the reference wants them: base64_decode undone.
+-- The secret's bytes as the reference wants them: base64_decode undone, but for a SecretBinary,
+-- which is bytes already.
 -- string | nil, message, "bad_base64"
-function _M.decode(settled, value)
-    if settled.base64_decode then
+function _M.decode(settled, value, binary)
+    if settled.base64_decode and not binary then
         return core.base64_decode(value)
     end
     return value
@@ -68,13 +100,19 @@ end
 -- context: where the phase cannot wait, the fetch is only started
 -- string | nil, message
 function _M.get(conf, resource, version)
+    if type(resource) ~= "string" then
+        error("resource must be a string", 2)
+    end
+    if conf ~= nil and type(conf) ~= "table" then
+        error("conf must be a table or nil", 2)
+    end
     local settled, message = _M.settle({ resource = resource, version = version }, conf)
     local result, value
     if settled then
         result, message = _M.load(settled)
     end
     if result then
-        value, message = _M.decode(settled, result.payload)
+        value, message = _M.decode(settled, result.payload, result.binary)
     end
     return value, not value and message or nil
 end

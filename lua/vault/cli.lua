@@ -34,7 +34,14 @@ function commands.get(arguments, out, err)
         err:write("vaults: ", message, " [", word, "]\n")
         return 1
     end
-    out:write(value)
+    local written, why = out:write(value)
+    if written then
+        written, why = out:flush()
+    end
+    if not written then
+        err:write("vaults: the value could not be written: ", why, " [internal]\n")
+        return 1
+    end
     return 0
 end
 

@@ -6,7 +6,17 @@
 
 local core = require "vault.core"
 
+local ngx = ngx -- luacheck: ignore 431; nil on the command line
+
 local _M = {}
+
+-- name -> value, or false where it is not set. Settling a reference reads a dozen variables.
+local known = {}
+
+-- After init the process is another one, with variables of its own over the copy.
+local function may_know()
+    return not ngx or ngx.get_phase() ~= "init"
+end
 
 -- string                   the variable's value, which may be ""
 -- nil                      it is not set
@@ -15,7 +25,14 @@ function _M.get(name)
     if type(name) ~= "string" then
         error("the variable's name must be a string", 2)
     end
+    local before = known[name]
+    if before ~= nil then
+        return before or nil
+    end
     local value, message, word = core.getenv(name)
+    if not message and may_know() then
+        known[name] = value or false
+    end
     return value, message, word
 end
 

@@ -19,12 +19,18 @@ local OPTIONS = { vaults = "table", dict = "string", trusted_certificate = "stri
                   max_entries = "number", init_timeout = "number" }
 
 local function check_options(options)
+    if type(options) ~= "table" then
+        error("vault.init takes a table of options", 3)
+    end
     for name, value in pairs(options) do
         if not OPTIONS[name] then
             error("vault.init has no option " .. tostring(name), 3)
         end
         if type(value) ~= OPTIONS[name] then
             error(("vault.init: %s must be a %s"):format(name, OPTIONS[name]), 3)
+        end
+        if OPTIONS[name] == "number" and not (value > 0 and value < math.huge) then
+            error(("vault.init: %s must be greater than 0"):format(name), 3)
         end
     end
 end
@@ -88,9 +94,11 @@ end
 
 -- The value of a reference in either grammar.
 --
--- context: any. init, init_worker: blocks. server_rewrite, rewrite, access, content, preread, timers,
--- ssl_certificate, ssl_client_hello, ssl_session_fetch: waits without blocking the worker. All others:
--- answers from the cache, and on a miss starts the fetch and returns nil, message, "pending".
+-- context: any. init, init_worker: blocks. server_rewrite, rewrite, access, content, preread,
+-- timers, ssl_certificate, and on OpenResty's nginx ssl_client_hello and ssl_session_fetch: waits
+-- without blocking the worker.
+-- All others: answers from the cache, and on a miss starts the fetch and returns nil, message,
+-- "pending", or what the fetch before it failed with where nobody waited for that.
 --
 -- string | nil, message, word: any word of README's table
 function _M.get(text)

@@ -1,9 +1,10 @@
 -- resolve - one reference to its value.
 --
--- For:   the way of a value: parse, find the vault, settle, the cache, cut out the field. And the hot
---        path, which is one look-up in a table.
+-- For:   the way of a value: parse, find the vault, settle, the cache, cut out the field. And the
+--        hot path, which is one look-up in a table.
 -- Never: which config wins, expiry arithmetic, the engine.
 
+local cache_of = require "vault.cache"
 local core = require "vault.core"
 local reference_of = require "vault.reference"
 local vaults = require "vault.vaults"
@@ -15,14 +16,10 @@ local NEXT_SPLIT = { not_found = true, access_denied = true }
 local cache, dict -- nil: nothing is cached (command line)
 local now = os.time
 local max_entries = 10000
-local values, count = {}, 0 -- reference -> { value, snapshot }
+-- reference -> { value, snapshot, last }: last is when the snapshot stops to serve this reference,
+-- renewed or not
+local values, count = {}, 0
 local splits = {} -- shape of an APISIX path -> which split worked
-
--- cache (of vault.cache), dict, now: as there; max_entries: values kept on this worker.
-function _M.configure(options)
-    cache, dict, now = options.cache, options.dict, options.now
-    max_entries = options.max_entries or max_entries
-end
 
 -- Forget what this worker holds.
 function _M.drop()
@@ -30,6 +27,14 @@ function _M.drop()
     if cache then
         cache:drop()
     end
+end
+
+-- cache (of vault.cache), dict, now: as there; max_entries: values kept on this worker. Values of
+-- before are forgotten: they came of other vaults.
+function _M.configure(options)
+    _M.drop()
+    cache, dict, now = options.cache, options.dict, options.now
+    max_entries = options.max_entries or 10000
 end
 
 local function may_cache(word)
@@ -55,27 +60,36 @@ local function snapshot_of(vault, parts)
     return snapshot, message, word, settled
 end
 
-local function cut(strategy, settled, snapshot, key)
-    local value, message, word = snapshot.payload, nil, nil
-    if key then
-        value, message, word = core.extract(value, key)
-        if not value then
-            return nil, ('key "%s" of secret "%s": %s'):format(reference_of.quote(key),
-                reference_of.quote(settled.resource), message), word
-        end
+-- what: "secret" or "variable", for the message
+local function member(text, parts, what)
+    local value, message, word = core.extract(text, parts.key)
+    if not value then
+        return nil, ('key "%s" of %s "%s": %s'):format(reference_of.quote(parts.key), what,
+            reference_of.quote(parts.resource), message), word
+    end
+    return value
+end
+
+local function cut(strategy, settled, snapshot, parts)
+    if not parts.key then
+        return strategy.decode(settled, snapshot.payload, snapshot.binary)
+    end
+    local value, message, word = member(snapshot.payload, parts, "secret")
+    if not value then
+        return nil, message, word
     end
     return strategy.decode(settled, value)
 end
 
--- value, nil, nil, snapshot | nil, message, word
+-- value, nil, nil, entry for `values` | nil, message, word; an entry too where only the cut failed
 local function read(vault, parts)
     local snapshot, message, word, settled = snapshot_of(vault, parts)
     if not snapshot then
         return nil, message, word
     end
-    local value
-    value, message, word = cut(vault.strategy, settled, snapshot, parts.key)
-    return value, message, word, snapshot
+    local entry = { snapshot = snapshot, last = cache and cache_of.last_use(settled, snapshot) }
+    entry.value, message, word = cut(vault.strategy, settled, snapshot, parts)
+    return entry.value, message, word, entry
 end
 
 local function shape_of(parts, many)
@@ -98,8 +112,8 @@ local function with(parts, candidate)
              resource = candidate.resource, key = candidate.key }
 end
 
--- APISIX's names hold slashes, so where the name ends only AWS knows: the longest is tried first. The
--- split that worked is tried first for the next reference of the same shape.
+-- APISIX's names hold slashes, so where the name ends only AWS knows: the longest is tried first.
+-- The split that worked is tried first for the next reference of the same shape.
 local function read_split(vault, parts)
     local candidates = reference_of.splits(parts)
     local shape = shape_of(parts, #candidates)
@@ -113,14 +127,14 @@ local function read_split(vault, parts)
             order[#order + 1] = i
         end
     end
-    local value, message, word, snapshot, first_message, first_word
+    local value, message, word, entry, first_message, first_word
     for _, i in ipairs(order) do
-        value, message, word, snapshot = read(vault, with(parts, candidates[i]))
-        if snapshot then
+        value, message, word, entry = read(vault, with(parts, candidates[i]))
+        if entry then
             if i ~= first then
                 remember_split(shape, i)
             end
-            return value, message, word, snapshot
+            return value, message, word, entry
         end
         if not NEXT_SPLIT[word] then
             return nil, message, word
@@ -131,23 +145,27 @@ local function read_split(vault, parts)
 end
 
 local function read_env(vault, parts)
-    local conf = { prefix = parts.config and parts.config.prefix or vault.config.prefix,
+    local options = parts.config or {}
+    local conf = { prefix = options.prefix or vault.config.prefix,
                    raw = parts.grammar == "apisix" }
     local value, message, word = vault.strategy.get(conf, parts.resource, parts.version)
     if value and parts.key then
-        return core.extract(value, parts.key)
+        value, message, word = member(value, parts, "variable")
+    end
+    if value and options.base64_decode then
+        return core.base64_decode(value)
     end
     return value, message, word
 end
 
-local function keep(text, value, snapshot)
+local function keep(text, entry)
     if not values[text] then
         if count >= max_entries then
             values, count = {}, 0
         end
         count = count + 1
     end
-    values[text] = { value = value, snapshot = snapshot }
+    values[text] = entry
 end
 
 local function slow(text)
@@ -164,10 +182,10 @@ local function slow(text)
         return read_env(vault, parts)
     end
     local read_it = parts.id and read_split or read
-    local value, snapshot
-    value, message, word, snapshot = read_it(vault, parts)
+    local value, entry
+    value, message, word, entry = read_it(vault, parts)
     if value and cache then
-        keep(text, value, snapshot)
+        keep(text, entry)
     end
     return value, message, word
 end
@@ -175,8 +193,11 @@ end
 -- The value of the reference `text`. See vault.get.
 function _M.get(text)
     local hot = values[text]
-    if hot and hot.snapshot.good_until > now() then
-        return hot.value
+    if hot then
+        local moment = now()
+        if hot.snapshot.good_until > moment and hot.last > moment then
+            return hot.value
+        end
     end
     return slow(text)
 end

@@ -3,38 +3,68 @@
 -- For:   finding the strategy and the config for a prefix, or for APISIX's manager and id.
 -- Never: what a config's fields mean (vault.config), fetching.
 
+local aws = require "vault.aws"
+local quote = require("vault.reference").quote
+
 local _M = {}
 
 local STRATEGIES = { aws = "vault.aws", env = "vault.env" }
-local FIELDS = {
-    aws = { region = true, endpoint_url = true, ttl = true, neg_ttl = true, resurrect_ttl = true,
-            base64_decode = true, timeout = true },
-    env = { prefix = true },
-}
+local CONFIG = { aws = aws.FIELDS, env = { prefix = true } }
+local FIELDS = { prefix = true, name = true, config = true, description = true, tags = true,
+                 id = true, created_at = true, updated_at = true }
 local PREFIX = "^[a-z][a-z%d-]-[a-z%d]+$"
 
 local by_prefix = {}
 
-local function check(entity, seen)
-    assert(type(entity) == "table", "a vault must be a table")
-    local prefix, name = entity.prefix, entity.name
-    assert(FIELDS[name], "a vault's name must be a strategy: aws or env")
-    assert(type(prefix) == "string" and prefix:find(PREFIX), "a vault's prefix must match " .. PREFIX)
-    assert(not STRATEGIES[prefix], "a vault's prefix cannot be the name of a strategy: " .. prefix)
-    assert(not seen[prefix], "two vaults have the prefix " .. prefix)
-    assert(entity.config == nil or type(entity.config) == "table", "a vault's config must be a table")
-    for field in pairs(entity.config or {}) do
-        assert(FIELDS[name][field],
-            ("vault %s: config.%s is not known or not supported yet"):format(prefix, tostring(field)))
+-- assert, with the vault that is meant in front.
+local function need(condition, which, complaint, ...)
+    if not condition then
+        error(which .. ": " .. complaint:format(...), 0)
     end
 end
 
--- Put `entities` in the place of all that were there: a list of { prefix, name, config }. Raises for
--- a malformed one and then changes nothing.
+local function check_prefix(prefix, which, seen)
+    need(type(prefix) == "string" and prefix:find(PREFIX), which,
+        "prefix must be lower-case letters, digits and '-', two or more, a letter first, no '-' "
+        .. "last")
+    need(not STRATEGIES[prefix], which, "prefix cannot be the name of a strategy")
+    need(not seen[prefix], which, "another vault has this prefix")
+end
+
+local function check_config(entity, which)
+    local conf = entity.config or {}
+    need(type(conf) == "table", which, "config must be a table")
+    for field in pairs(conf) do
+        need(CONFIG[entity.name][field], which, "config.%s is not known or not supported yet",
+            quote(tostring(field)))
+    end
+    need(entity.name ~= "env" or conf.prefix == nil or type(conf.prefix) == "string", which,
+        "config.prefix must be a string")
+end
+
+local function check(entity, which, seen)
+    need(type(entity) == "table", which, "must be a table { prefix, name, config }")
+    if type(entity.prefix) == "string" then
+        which = ('%s "%s"'):format(which, quote(entity.prefix))
+    end
+    for field in pairs(entity) do
+        need(FIELDS[field], which, "%s is not a field of a vault", quote(tostring(field)))
+    end
+    need(STRATEGIES[entity.name], which, "name must be a strategy: aws or env")
+    check_prefix(entity.prefix, which, seen)
+    check_config(entity, which)
+end
+
+-- Put `entities` in the place of all that were there: a list of { prefix, name, config }. Raises
+-- for a malformed one and then changes nothing.
 function _M.set(entities)
-    local made = {}
-    for _, entity in ipairs(entities) do
-        check(entity, made)
+    local made, count = {}, 0
+    for _ in pairs(entities) do
+        count = count + 1
+    end
+    need(count == #entities, "vaults", "must be a list of { prefix, name, config }")
+    for i, entity in ipairs(entities) do
+        check(entity, "vaults[" .. i .. "]", made)
         made[entity.prefix] = { name = entity.name, config = entity.config or {} }
     end
     by_prefix = made
@@ -53,7 +83,7 @@ function _M.find(parts)
     end
     if not entity then
         return nil, ("no vault has the %s %s"):format(parts.id and "id" or "prefix",
-            require("vault.reference").quote(prefix)), "unknown_vault"
+            quote(prefix)), "unknown_vault"
     end
     return { name = entity.name, config = entity.config,
              strategy = require(STRATEGIES[entity.name]) }

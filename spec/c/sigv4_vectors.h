@@ -14,6 +14,36 @@
 
 #define FOLDER  "spec/vectors/sigv4"
 #define HEADERS 70
+#define ROOM    (1 << 18)
+
+/* All that a signature gives. */
+struct made {
+    struct vault_buffer headers;
+    struct vault_sigv4_stages stages;
+};
+
+#define BUFFERS 5
+#define BUFFERS_OF(made)                                                                           \
+    {                                                                                              \
+        &(made)->headers, &(made)->stages.canonical_request, &(made)->stages.string_to_sign,       \
+            &(made)->stages.signature, &(made)->stages.authorization                               \
+    }
+
+static inline void made_init(struct made *made)
+{
+    struct vault_buffer *all[BUFFERS] = BUFFERS_OF(made);
+
+    for (size_t i = 0; i < BUFFERS; i++)
+        vault_buffer_init(all[i], ROOM);
+}
+
+static inline void made_free(struct made *made)
+{
+    struct vault_buffer *all[BUFFERS] = BUFFERS_OF(made);
+
+    for (size_t i = 0; i < BUFFERS; i++)
+        vault_buffer_free(all[i]);
+}
 
 struct vector {
     char request_text[65536];
@@ -109,6 +139,27 @@ static inline void read_key(struct vector *vector, const char *name)
         else
             fail_msg("%s: unknown word %s", name, line);
     }
+}
+
+static inline void same_stage(struct vector *vector, const char *name, const char *stage,
+                              const struct vault_buffer *made)
+{
+    size_t length = slurp(name, stage, vector->expected, sizeof vector->expected);
+
+    if (made->length != length || memcmp(made->data, vector->expected, length) != 0)
+        fail_msg("%s: %s is\n%s\nand should be\n%s", name, stage, made->data, vector->expected);
+}
+
+/* The number in README.md after `what`: what should be there. */
+static inline int promised(const char *what)
+{
+    static char text[65536];
+    const char *at;
+
+    slurp(".", "README.md", text, sizeof text);
+    at = strstr(text, what);
+    assert_non_null(at);
+    return atoi(at + strlen(what));
 }
 
 #endif

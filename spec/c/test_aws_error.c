@@ -1,6 +1,6 @@
 /* test_aws_error - every code of AWS's to its status; what an error answer may say.
  *
- * For:   vault_aws_classify, vault_aws_read_error.
+ * For:   vault_aws_classify, vault_aws_read_error, vault_aws_tell_error.
  * Never: answers of HTTP 200 (test_secretsmanager).
  */
 #include <stdarg.h>
@@ -28,15 +28,17 @@ static const struct {
                          "InternalError InternalServerError InternalServerException "
                          "InternalServiceException KMSInternalException ServiceUnavailable "
                          "ServiceUnavailableException RequestTimeout RequestTimeoutException "
-                         "PriorRequestNotComplete IDPCommunicationError"},
+                         "PriorRequestNotComplete RequestAbortedException IDPCommunicationError "
+                         "IDPCommunicationErrorException InvalidIdentityToken "
+                         "InvalidIdentityTokenException"},
     {VAULT_EXPIRED_TOKEN, "ExpiredToken ExpiredTokenException"},
     {VAULT_CLOCK_SKEW, "RequestTimeTooSkewed RequestExpired RequestInTheFuture"},
     {VAULT_CREDENTIALS_REFUSED,
      "UnrecognizedClientException InvalidClientTokenId IncompleteSignature "
      "IncompleteSignatureException MissingAuthenticationToken "
      "MissingAuthenticationTokenException InvalidSignatureException SignatureDoesNotMatch "
-     "OptInRequired AuthFailure InvalidAccessKeyId InvalidToken InvalidIdentityToken "
-     "IDPRejectedClaim"},
+     "OptInRequired AuthFailure InvalidAccessKeyId InvalidToken IDPRejectedClaim "
+     "IDPRejectedClaimException"},
     {VAULT_ACCESS_DENIED, "AccessDeniedException AccessDenied KMSAccessDenied "
                           "KMSAccessDeniedException NotAuthorized UnauthorizedOperation"},
     {VAULT_NOT_FOUND, "ResourceNotFoundException"},
@@ -45,8 +47,10 @@ static const struct {
     {VAULT_INVALID_REQUEST,
      "InvalidParameterException InvalidRequestException ValidationException ValidationError "
      "InvalidParameterValue InvalidParameterCombination InvalidQueryParameter InvalidAction "
-     "MissingAction MissingParameter MalformedQueryString MalformedPolicyDocument "
-     "PackedPolicyTooLarge SerializationException UnknownOperationException "
+     "MissingAction MissingParameter MalformedQueryString MalformedHttpRequestException "
+     "MalformedPolicyDocument MalformedPolicyDocumentException PackedPolicyTooLarge "
+     "PackedPolicyTooLargeException RequestEntityTooLargeException SerializationException "
+     "UnknownOperationException "
      "InvalidNextTokenException"},
     {VAULT_REJECTED, "RegionDisabledException"},
 };
@@ -91,7 +95,7 @@ static void test_every_code(void **state)
         }
     }
     print_message("%u codes\n", count);
-    assert_true(count >= 70);
+    assert_true(count >= 78);
 }
 
 static void test_status_where_the_code_is_none(void **state)
@@ -238,6 +242,122 @@ static void test_canary(void **state)
     }
 }
 
+/* AWS shows a refused signature's whole request in its message. */
+static void test_request_shown_back(void **state)
+{
+    static const struct {
+        const char *headers;
+        const char *message;
+        const char *why;
+    } rows[] = {
+        {"Host: h\r\nX-Amz-Security-Token: token-canary-0123456789\r\n",
+         "It should have been 'host:h x-amz-security-token:token-canary-0123456789'",
+         "SignatureDoesNotMatch: It should have been 'host:h x-amz-security-token:..."},
+        {"X-Amz-Security-Token: token-canary-0123456789\r\n", "cut off: token-canary-0123",
+         "SignatureDoesNotMatch: cut off: ..."},
+        {"X-Amz-Security-Token: tiny\r\nHost: h\r\n", "a tiny one", "SignatureDoesNotMatch: a ..."},
+        {"Authorization: AWS4-HMAC-SHA256 Credential=canary/1\r\n",
+         "not AWS4-HMAC-SHA256 Credential=canary/1", "SignatureDoesNotMatch: not ..."},
+        {"X-Amz-Security-Token: token-canary-0123456789\r\n", "The security token is invalid.",
+         "SignatureDoesNotMatch: The security token is invalid."},
+        {"X-Amz-Security-Token: \r\nHost: h\r\n", "as it is", "SignatureDoesNotMatch: as it is"},
+        {"Host: h\r\n", "as it is", "SignatureDoesNotMatch: as it is"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct vault_exchange exchange;
+        struct vault_message why;
+        char body[256];
+
+        (void)snprintf(body, sizeof body,
+                       "{\"__type\":\"SignatureDoesNotMatch\",\"message\":\"%s\"}",
+                       rows[i].message);
+        answer(&exchange, 403, "", body);
+        assert_int_equal(vault_buffer_text(&exchange.headers, rows[i].headers), VAULT_OK);
+        assert_int_equal(vault_aws_read_error(&exchange, &why), VAULT_CREDENTIALS_REFUSED);
+        assert_string_equal(why.text, rows[i].why);
+        vault_exchange_free(&exchange);
+    }
+}
+
+/* The token of an unsigned call is in its body. */
+static void test_token_shown_back(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *message;
+        const char *why;
+    } rows[] = {
+        {"Action=A&WebIdentityToken=eyJhbGciOiJSUzI1NiJ9.canary",
+         "no provider for eyJhbGciOiJSUzI1NiJ9.canary",
+         "InvalidIdentityToken: no provider for ..."},
+        {"WebIdentityToken=tiny&Version=1", "a tiny one", "InvalidIdentityToken: a ..."},
+        {"WebIdentityToken=Atza%7Ccanary", "bad: Atza|canary", "InvalidIdentityToken: bad: ..."},
+        {"WebIdentityToken=%7Ccanary", "bad: |canary", "InvalidIdentityToken: ..."},
+        {"WebIdentityToken=", "as it is", "InvalidIdentityToken: as it is"},
+        {"WebIdentityToken=abcdef", "", "InvalidIdentityToken"},
+        {"Action=A", "as it is", "InvalidIdentityToken: as it is"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct vault_buffer code, message;
+        struct vault_exchange exchange;
+        struct vault_message why;
+
+        answer(&exchange, 400, "", "");
+        vault_buffer_init(&code, 100);
+        vault_buffer_init(&message, 100);
+        assert_int_equal(vault_buffer_text(&exchange.body, rows[i].body), VAULT_OK);
+        assert_int_equal(vault_buffer_text(&code, "InvalidIdentityToken"), VAULT_OK);
+        assert_int_equal(vault_buffer_text(&message, rows[i].message), VAULT_OK);
+        assert_int_equal(vault_aws_tell_error(&exchange, &code, &message, &why),
+                         VAULT_SERVER_ERROR);
+        assert_string_equal(why.text, rows[i].why);
+        vault_buffer_free(&code);
+        vault_buffer_free(&message);
+        vault_exchange_free(&exchange);
+    }
+}
+
+static void test_told(void **state)
+{
+    static const struct {
+        int http;
+        const char *type; /* x-amzn-errortype */
+        const char *code;
+        const char *message;
+        enum vault_status status;
+        const char *why;
+    } rows[] = {
+        {400, "", "AccessDenied", "No.", VAULT_ACCESS_DENIED, "AccessDenied: No."},
+        {400, "", "sts#Throttling:x", "", VAULT_THROTTLED, "Throttling"},
+        {400, "SlowDown:u", "AccessDenied", "m", VAULT_THROTTLED, "SlowDown: m"},
+        {200, "", "NoSuchCode", "m\n", VAULT_BAD_RESPONSE, "NoSuchCode: m\\x0A"},
+        {200, "", "", "m", VAULT_BAD_RESPONSE, "HTTP 200"},
+        {503, "", "", "", VAULT_SERVER_ERROR, "HTTP 503"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct vault_buffer code, message;
+        struct vault_exchange exchange;
+        struct vault_message why;
+
+        answer(&exchange, rows[i].http, rows[i].type, "{\"__type\":\"Canary\"}");
+        vault_buffer_init(&code, 100);
+        vault_buffer_init(&message, 100);
+        assert_int_equal(vault_buffer_text(&code, rows[i].code), VAULT_OK);
+        assert_int_equal(vault_buffer_text(&message, rows[i].message), VAULT_OK);
+        assert_int_equal(vault_aws_tell_error(&exchange, &code, &message, &why), rows[i].status);
+        assert_string_equal(why.text, rows[i].why);
+        vault_buffer_free(&code);
+        vault_buffer_free(&message);
+        vault_exchange_free(&exchange);
+    }
+}
+
 static void test_allocations(void **state)
 {
     struct vault_exchange exchange;
@@ -261,9 +381,15 @@ static void test_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_code), cmocka_unit_test(test_status_where_the_code_is_none),
-        cmocka_unit_test(test_sentences),  cmocka_unit_test(test_long_texts),
-        cmocka_unit_test(test_canary),     cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_every_code),
+        cmocka_unit_test(test_status_where_the_code_is_none),
+        cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_canary),
+        cmocka_unit_test(test_request_shown_back),
+        cmocka_unit_test(test_token_shown_back),
+        cmocka_unit_test(test_told),
+        cmocka_unit_test(test_allocations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -251,7 +251,7 @@ static void test_chain(void **state)
     }
 }
 
-/* The environment before the profile, whose files are not there; and the words where none has any. */
+/* The environment before the profile, whose files are not there; the words where none has any. */
 static void test_default_chain(void **state)
 {
     static const char *const keys[] = {"AWS_ACCESS_KEY_ID=" ID, "AWS_SECRET_ACCESS_KEY=" SECRET,

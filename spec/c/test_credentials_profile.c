@@ -1,10 +1,10 @@
-/* test_credentials_profile - which keys, which region and which words two files lead to.
+/* test_credentials_profile - which keys, which settings and which words two files lead to.
  *
- * For:   the folders of spec/vectors/profile: the two files as far as they are there, `environment`
- *        (lines; HOME is always set), `query` (the profile asked for) and `want` or `region`: the
- *        status word, then the tail of both keys, the region or the message. "%" stands for HOME.
- *        What no folder can hold is below: denied files, FIFOs, limits.
- * Never: the grammar (test_ini); the real HOME.
+ * For:   the folders of spec/vectors/profile (profile_home.h): `want`, the status word, then the
+ *        tail of both keys or the message; `region`, the same for the region; `value` and
+ *        `endpoint`, a property or service before that. What no folder can hold is below: denied
+ *        files, FIFOs, limits.
+ * Never: the grammar (test_ini); roles (test_profile_plan).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,121 +12,23 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "credentials_profile.h"
+#include "profile_home.h"
 
-#define NOBODY 65534
-#define PAIR(who)                                                                                  \
-    "aws_access_key_id = AKIDCANARY" who "\naws_secret_access_key = secretCANARY" who "\n"
-#define FOLDER "spec/vectors/profile"
-
-static char home[64];
-
-static void put(const char *name, const char *text)
-{
-    char path[256];
-    int file;
-
-    snprintf(path, sizeof path, "%s/%s", home, name);
-    unlink(path);
-    if (!text)
-        return;
-    file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    assert_true(file >= 0);
-    assert_int_equal(write(file, text, strlen(text)), strlen(text));
-    close(file);
-}
-
-/* `text` with every "%" as HOME. */
-static const char *in_home(const char *text, char *into, size_t room)
-{
-    size_t length = 0;
-
-    for (*into = '\0'; *text; text++)
-        length += (size_t)snprintf(into + length, room - length, *text == '%' ? "%s" : "%.1s",
-                                   *text == '%' ? home : text);
-    return into;
-}
-
-/* HOME and up to three entries. */
-static struct vault_environment *environment_with(const char *const *entries)
-{
-    char texts[4][256];
-    const char *list[5] = {in_home("HOME=%", texts[0], sizeof texts[0])};
-    struct vault_environment *made = NULL;
-
-    for (int i = 0; i < 3 && entries[i]; i++)
-        list[i + 1] = in_home(entries[i], texts[i + 1], sizeof texts[0]);
-    assert_int_equal(vault_environment_new(list, &made), VAULT_OK);
-    return made;
-}
-
-static void check_message(const struct vault_message *why, const char *wanted)
-{
-    char text[1024];
-
-    assert_string_equal(why->text, in_home(wanted, text, sizeof text));
-    assert_null(strstr(why->text, "CANARY"));
-}
-
-/* One file of a case; NULL where the case has none. */
-static const char *part_of(const char *name, const char *part, char *into, size_t room)
-{
-    char path[256];
-    FILE *file;
-    size_t length;
-
-    snprintf(path, sizeof path, FOLDER "/%s/%s", name, part);
-    file = fopen(path, "rb");
-    if (!file)
-        return NULL;
-    length = fread(into, 1, room - 1, file);
-    fclose(file);
-    into[length] = '\0';
-    return into;
-}
-
-static struct vault_environment *environment_of(const char *name)
-{
-    char text[512], *rest = text, *line;
-    const char *entries[4] = {NULL};
-    int count = 0;
-
-    if (part_of(name, "environment", text, sizeof text))
-        while (count < 3 && (line = strsep(&rest, "\n")) && *line)
-            entries[count++] = line;
-    return environment_with(entries);
-}
-
-/* `part` is a status word and, on the next line, *text. 0 where the case has no such part. */
-static int wants(const char *name, const char *part, char *room, size_t size, const char **text)
-{
-    if (!part_of(name, part, room, size))
-        return 0;
-    room[strcspn(room, "\n")] = '\0';
-    *text = room + strlen(room) + 1;
-    room[strlen(room) + 1 + strcspn(*text, "\n")] = '\0';
-    return 1;
-}
+#define UNSUPPORTED "the profile uses role_arn, which this version does not support yet"
 
 static int check_keys(const char *name, const struct vault_credential_query *query)
 {
     struct vault_credential credential = {0};
     struct vault_message why = {0};
-    char word[1024];
-    const char *text;
+    char room[1024], *text = room;
+    const char *word;
     enum vault_status status;
 
-    if (!wants(name, "want", word, sizeof word, &text))
+    if (!part_of(name, "want", room, sizeof room))
         return 0;
+    word = next_line(&text);
+    text = next_line(&text);
     status = vault_provider_profile.find(query, &credential, &why);
     if (strcmp(vault_status_row(status)->word, word) != 0)
         fail_msg("%s: %s, '%s'", name, vault_status_row(status)->word, why.text);
@@ -141,58 +43,72 @@ static int check_keys(const char *name, const struct vault_credential_query *que
     return 1;
 }
 
-static int check_region(const char *name, const struct vault_credential_query *query)
+/* A plan that is more than keys is not for this provider. */
+static int check_no_role(const char *name, const struct vault_credential_query *query)
 {
-    struct vault_buffer region;
+    struct vault_credential credential = {0};
     struct vault_message why = {0};
-    char word[1024];
-    const char *text;
-    enum vault_status status;
+    char room[1024], *text = room;
+    int good;
 
-    if (!wants(name, "region", word, sizeof word, &text))
+    if (!part_of(name, "plan", room, sizeof room))
         return 0;
-    vault_buffer_init(&region, 9);
-    status = vault_profile_region(query, &region, &why);
-    if (strcmp(vault_status_row(status)->word, word) != 0)
-        fail_msg("%s: %s, '%s'", name, vault_status_row(status)->word, why.text);
-    check_message(&why, status == VAULT_OK ? "" : text);
-    assert_string_equal(region.data ? region.data : "", status == VAULT_OK ? text : "");
-    vault_buffer_free(&region);
+    good = strcmp(next_line(&text), "ok") == 0;
+    assert_int_equal(vault_provider_profile.find(query, &credential, &why), VAULT_BAD_PROFILE);
+    check_message(&why, good ? UNSUPPORTED : next_line(&text));
+    assert_null(credential.access_key_id);
     return 1;
 }
 
-static void run_case(const char *name)
+static enum vault_status get_region(const struct vault_credential_query *query, const char *unused,
+                                    struct vault_buffer *value, struct vault_message *why)
 {
-    char text[1024], profile[64];
-    struct vault_environment *environment = environment_of(name);
-    struct vault_credential_query query = {.environment = environment};
+    (void)unused;
+    return vault_profile_region(query, value, why);
+}
 
-    query.profile = part_of(name, "query", profile, sizeof profile);
-    if (query.profile)
-        profile[strcspn(profile, "\n")] = '\0';
-    put(".aws/credentials", part_of(name, "credentials", text, sizeof text));
-    put(".aws/config", part_of(name, "config", text, sizeof text));
-    assert_true(check_keys(name, &query) + check_region(name, &query) > 0);
-    vault_environment_free(environment);
+static int check_value(const char *name, const struct vault_credential_query *query,
+                       const char *part,
+                       enum vault_status (*ask)(const struct vault_credential_query *, const char *,
+                                                struct vault_buffer *, struct vault_message *))
+{
+    struct vault_buffer value;
+    struct vault_message why = {0};
+    char room[1024], *text = room;
+    const char *what, *word;
+    enum vault_status status;
+
+    if (!part_of(name, part, room, sizeof room))
+        return 0;
+    what = ask == get_region ? "" : next_line(&text);
+    word = next_line(&text);
+    text = next_line(&text);
+    vault_buffer_init(&value, ask == get_region ? 9 : 40);
+    status = ask(query, what, &value, &why);
+    if (strcmp(vault_status_row(status)->word, word) != 0)
+        fail_msg("%s: %s, '%s'", name, vault_status_row(status)->word, why.text);
+    check_message(&why, status == VAULT_OK ? "" : text);
+    assert_string_equal(value.data ? value.data : "", status == VAULT_OK ? text : "");
+    vault_buffer_free(&value);
+    return 1;
+}
+
+static int check_case(const char *name, const struct vault_credential_query *query)
+{
+    int count = check_keys(name, query) + check_no_role(name, query) +
+                check_value(name, query, "region", get_region) +
+                check_value(name, query, "value", vault_profile_value) +
+                check_value(name, query, "endpoint", vault_profile_service_endpoint);
+
+    if (count == 0)
+        fail_msg("%s is no case", name);
+    return count;
 }
 
 static void test_cases(void **state)
 {
-    DIR *folder = opendir(FOLDER);
-    struct dirent *entry;
-    int count = 0;
-
     (void)state;
-    assert_non_null(folder);
-    while ((entry = readdir(folder))) {
-        if (entry->d_name[0] == '.')
-            continue;
-        run_case(entry->d_name);
-        count++;
-    }
-    closedir(folder);
-    print_message(FOLDER ": %d cases\n", count);
-    assert_true(count > 0);
+    each_profile(check_case);
 }
 
 /* What the provider says in `environment`, which is freed. */
@@ -208,17 +124,6 @@ static void expect(struct vault_environment *environment, enum vault_status stat
     vault_credential_clear(&credential);
     vault_environment_free(environment);
 }
-
-static struct vault_environment *environment_without_home(const char *entry)
-{
-    const char *const entries[] = {entry, NULL};
-    struct vault_environment *made = NULL;
-
-    assert_int_equal(vault_environment_new(entries, &made), VAULT_OK);
-    return made;
-}
-
-static const char *const no_entries[] = {NULL};
 
 static void test_without_home(void **state)
 {
@@ -278,13 +183,6 @@ static void expect_as_nobody(const char *entry, enum vault_status status, const 
     assert_int_equal(code, 0);
 }
 
-static void set_mode(const char *path, mode_t mode)
-{
-    char text[256];
-
-    assert_int_equal(chmod(in_home(path, text, sizeof text), mode), 0);
-}
-
 #define DENIED ": Permission denied; the user of this process cannot read it"
 
 static void test_denied_file(void **state)
@@ -317,19 +215,18 @@ static void test_denied_folder(void **state)
     set_mode("%/.aws", 0755);
 }
 
-static void test_no_memory(void **state)
+static void test_no_memory_for_keys(void **state)
 {
     struct vault_environment *environment = environment_with(no_entries);
     struct vault_credential_query query = {.environment = environment};
     struct vault_credential credential = {0};
     struct vault_message why = {0};
-    struct vault_buffer region;
     enum vault_status status;
     unsigned long nth = 0;
 
     (void)state;
     put(".aws/credentials", "[default]\naws_session_token = t\n" PAIR("1"));
-    put(".aws/config", "[default]\nregion = eu-west-1\n");
+    put(".aws/config", NULL);
     do {
         vault_alloc_fail(++nth);
         status = vault_provider_profile.find(&query, &credential, &why);
@@ -339,47 +236,95 @@ static void test_no_memory(void **state)
     assert_true(nth > 10);
     assert_string_equal(credential.session_token, "t");
     vault_credential_clear(&credential);
-    vault_buffer_init(&region, 32);
-    nth = 0;
-    do {
-        vault_alloc_fail(++nth);
-        status = vault_profile_region(&query, &region, &why);
-        vault_alloc_fail(0);
-        assert_true(status == VAULT_OK || (status == VAULT_NO_MEMORY && !region.data));
-    } while (status != VAULT_OK);
-    assert_string_equal(region.data, "eu-west-1");
-    vault_buffer_free(&region);
     vault_environment_free(environment);
 }
 
-static int make_home(void **state)
+static void test_no_memory_for_values(void **state)
 {
-    char path[128];
+    struct vault_environment *environment = environment_with(no_entries);
+    struct vault_credential_query query = {.environment = environment};
+    struct vault_message why = {0};
+    struct vault_buffer value;
+    enum vault_status status;
 
     (void)state;
-    strcpy(home, "/tmp/test_profile.XXXXXX");
-    if (!mkdtemp(home) || chmod(home, 0755) != 0)
-        return -1;
-    snprintf(path, sizeof path, "%s/.aws", home);
-    return mkdir(path, 0755) ? -1 : chmod(path, 0755);
+    put(".aws/credentials", NULL);
+    put(".aws/config", "[default]\nregion = eu-west-1\nservices = s\n[services s]\nsts =\n"
+                       "  endpoint_url = there\n");
+    vault_buffer_init(&value, 32);
+    for (int i = 0; i < 2; i++) {
+        unsigned long nth = 0;
+
+        do {
+            vault_alloc_fail(++nth);
+            status = i ? vault_profile_service_endpoint(&query, "sts", &value, &why)
+                       : vault_profile_value(&query, "region", &value, &why);
+            vault_alloc_fail(0);
+            assert_true(status == VAULT_OK || (status == VAULT_NO_MEMORY && !value.data));
+        } while (status != VAULT_OK);
+        assert_true(nth > 5);
+        assert_string_equal(value.data, i ? "there" : "eu-west-1");
+        vault_buffer_free(&value);
+    }
+    assert_int_equal(why.length, 0);
+    vault_environment_free(environment);
 }
 
-static int remove_home(void **state)
+/* Behind what the buffer holds already. */
+static void test_value_is_appended(void **state)
 {
-    char command[128];
+    struct vault_environment *environment = environment_with(no_entries);
+    struct vault_credential_query query = {.environment = environment};
+    struct vault_message why = {0};
+    struct vault_buffer value;
 
     (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", home);
-    return system(command);
+    put(".aws/credentials", NULL);
+    put(".aws/config", "[default]\nregion = eu-west-1\n");
+    vault_buffer_init(&value, 12);
+    assert_int_equal(vault_buffer_text(&value, "in "), VAULT_OK);
+    assert_int_equal(vault_profile_value(&query, "region", &value, &why), VAULT_OK);
+    assert_string_equal(value.data, "in eu-west-1");
+    assert_int_equal(vault_profile_value(&query, "region", &value, &why), VAULT_TOO_LARGE);
+    assert_string_equal(value.data, "in eu-west-1");
+    vault_buffer_free(&value);
+    vault_environment_free(environment);
+}
+
+/* A key that fits no property's name cannot reach another one's value. */
+static void test_service_key_is_bounded(void **state)
+{
+    struct vault_environment *environment = environment_with(no_entries);
+    struct vault_credential_query query = {.environment = environment};
+    struct vault_message why = {0};
+    struct vault_buffer value;
+    char key[128];
+
+    (void)state;
+    put(".aws/config", "[default]\nservices = s\nendpoint_url = here\n[services s]\nsts =\n"
+                       "  endpoint_url = there\n");
+    memset(key, 'k', sizeof key - 1);
+    key[sizeof key - 1] = '\0';
+    vault_buffer_init(&value, 32);
+    assert_int_equal(vault_profile_service_endpoint(&query, key, &value, &why), VAULT_OK);
+    assert_string_equal(value.data, "here");
+    vault_buffer_free(&value);
+    vault_environment_free(environment);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),       cmocka_unit_test(test_without_home),
-        cmocka_unit_test(test_limits),      cmocka_unit_test(test_fifo),
-        cmocka_unit_test(test_denied_file), cmocka_unit_test(test_denied_folder),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_without_home),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_fifo),
+        cmocka_unit_test(test_denied_file),
+        cmocka_unit_test(test_denied_folder),
+        cmocka_unit_test(test_no_memory_for_keys),
+        cmocka_unit_test(test_no_memory_for_values),
+        cmocka_unit_test(test_value_is_appended),
+        cmocka_unit_test(test_service_key_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, make_home, remove_home);

@@ -1,6 +1,7 @@
 /* test_endpoint - botocore's table of hosts, byte for byte, and what overrides become.
  *
- * For:   spec/vectors/endpoints.tsv (service, region, host), regions that can be none, overrides.
+ * For:   spec/vectors/endpoints.tsv (what is asked, host and signed region, or a refusal), regions
+ *        that can be none, overrides.
  * Never: the faults of a URL one by one (test_url).
  */
 #include <stdarg.h>
@@ -16,40 +17,126 @@
 
 #define TABLE "spec/vectors/endpoints.tsv"
 
-static void check_host(const char *service, const char *region, const char *host)
+/* Columns of the table, and how many of them. */
+enum { SERVICE, REGION, VARIANT, MODE, OVERRIDE, HOST, SIGNED, COLUMNS };
+
+static const char *given(const char *column)
 {
+    return strcmp(column, "-") == 0 ? NULL : column;
+}
+
+static void check_row(char *const *row, enum vault_status wanted)
+{
+    const struct vault_endpoint_query query = {
+        .service = row[SERVICE],
+        .region = given(row[REGION]),
+        .override = given(row[OVERRIDE]),
+        .fips = strstr(row[VARIANT], "fips") != NULL,
+        .dualstack = strstr(row[VARIANT], "dualstack") != NULL,
+        .sts_legacy = strcmp(row[MODE], "legacy") == 0,
+    };
     struct vault_endpoint endpoint;
     struct vault_message why = {0};
     char url[512];
 
     vault_endpoint_init(&endpoint);
-    if (vault_endpoint_settle(service, region, NULL, &endpoint, &why) != VAULT_OK)
-        fail_msg("%s %s: %s", service, region, why.text);
-    snprintf(url, sizeof url, "https://%s/", host);
-    assert_string_equal(endpoint.host.data, host);
-    assert_string_equal(endpoint.url.data, url);
-    assert_string_equal(endpoint.path.data, "/");
+    if (vault_endpoint_settle(&query, &endpoint, &why) != wanted)
+        fail_msg("%s %s %s %s: %s", row[SERVICE], row[REGION], row[VARIANT], row[MODE], why.text);
+    if (wanted == VAULT_OK) {
+        snprintf(url, sizeof url, "https://%s/", row[HOST]);
+        assert_string_equal(endpoint.host.data, row[HOST]);
+        assert_string_equal(endpoint.region, row[SIGNED]);
+        assert_string_equal(endpoint.url.data, url);
+        assert_string_equal(endpoint.path.data, "/");
+    } else {
+        assert_true(why.length > 0);
+        assert_null(endpoint.url.data);
+        assert_string_equal(endpoint.region, "");
+    }
     vault_endpoint_free(&endpoint);
+}
+
+/* Botocore's reasons, and what each is here. */
+static enum vault_status status_of(char *const *row)
+{
+    static const struct {
+        const char *start;
+        enum vault_status status;
+    } refusals[] = {
+        {"Invalid Configuration: Missing Region", VAULT_NO_REGION},
+        {"Invalid Configuration: FIPS and custom endpoint", VAULT_BAD_CONFIG},
+        {"Invalid Configuration: Dualstack and custom endpoint", VAULT_BAD_CONFIG},
+        {"Unable to construct a modeled endpoint with the following variant", VAULT_BAD_CONFIG},
+    };
+
+    if (given(row[HOST]))
+        return VAULT_OK;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (strncmp(row[SIGNED], refusals[i].start, strlen(refusals[i].start)) == 0)
+            return refusals[i].status;
+    fail_msg("botocore refuses for a reason new here: %s", row[SIGNED]);
+    return VAULT_OK;
 }
 
 static void test_botocore_table(void **state)
 {
     FILE *file = fopen(TABLE, "r");
-    char line[512], service[64], region[64], host[256];
-    int count = 0;
+    int hosts = 0, refusals = 0;
+    char line[512];
 
     (void)state;
     assert_non_null(file);
     while (fgets(line, sizeof line, file)) {
+        char *row[COLUMNS], *rest = NULL;
+
         if (*line == '#')
             continue;
-        assert_int_equal(sscanf(line, "%63[^\t]\t%63[^\t]\t%255[^\n]", service, region, host), 3);
-        check_host(service, region, host);
-        count++;
+        row[0] = strtok_r(line, "\t\n", &rest);
+        for (int i = 1; i < COLUMNS; i++)
+            assert_non_null(row[i] = strtok_r(NULL, "\t\n", &rest));
+        assert_null(strtok_r(NULL, "\t\n", &rest));
+        check_row(row, status_of(row));
+        *(given(row[HOST]) ? &hosts : &refusals) += 1;
     }
     fclose(file);
-    print_message("%s: %d hosts\n", TABLE, count);
-    assert_true(count > 100);
+    print_message("%s: %d hosts, %d refusals\n", TABLE, hosts, refusals);
+    assert_true(hosts > 800 && refusals > 50);
+}
+
+static void check_refusal(const struct vault_endpoint_query *query, const char *wanted)
+{
+    struct vault_endpoint endpoint;
+    struct vault_message why = {0};
+
+    vault_endpoint_init(&endpoint);
+    assert_int_equal(vault_endpoint_settle(query, &endpoint, &why), VAULT_BAD_CONFIG);
+    assert_string_equal(why.text, wanted);
+}
+
+static void test_refusals_say_why(void **state)
+{
+    struct vault_endpoint_query query = {
+        .service = "sts", .region = "us-isof-south-1", .dualstack = true};
+
+    (void)state;
+    check_refusal(&query, "AWS has no dual-stack endpoints in the partition aws-iso-f");
+    query.override = "https://u:CANARY@h";
+    check_refusal(&query, "dual-stack endpoints cannot be asked for together with an endpoint URL");
+    query.fips = true;
+    check_refusal(
+        &query, "FIPS and dual-stack endpoints cannot be asked for together with an endpoint URL");
+    query.dualstack = false;
+    check_refusal(&query, "FIPS endpoints cannot be asked for together with an endpoint URL");
+}
+
+/* Plain STS of `region`, or `override`. */
+static enum vault_status settle(const char *region, const char *override,
+                                struct vault_endpoint *endpoint, struct vault_message *why)
+{
+    const struct vault_endpoint_query query = {
+        .service = "sts", .region = region, .override = override};
+
+    return vault_endpoint_settle(&query, endpoint, why);
 }
 
 static void test_regions(void **state)
@@ -84,13 +171,13 @@ static void test_regions(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         vault_message_clear(&why);
         assert_false(vault_region_valid(bad[i]));
-        assert_int_equal(vault_endpoint_settle("sts", bad[i], "http://h", &endpoint, &why),
+        assert_int_equal(settle(bad[i], "http://h", &endpoint, &why),
                          *bad[i] ? VAULT_BAD_CONFIG : VAULT_NO_REGION);
         assert_true(why.length > 0);
         assert_null(strpbrk(why.text, "\n\xC3"));
         assert_null(endpoint.url.data);
     }
-    assert_int_equal(vault_endpoint_settle("sts", NULL, NULL, &endpoint, &why), VAULT_NO_REGION);
+    assert_int_equal(settle(NULL, NULL, &endpoint, &why), VAULT_NO_REGION);
 }
 
 static void test_overrides(void **state)
@@ -119,13 +206,14 @@ static void test_overrides(void **state)
     (void)state;
     vault_endpoint_init(&endpoint);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (vault_endpoint_settle("sts", "us-east-1", rows[i].override, &endpoint, &why))
+        if (settle("us-east-1", rows[i].override, &endpoint, &why))
             fail_msg("%s: %s", rows[i].override, why.text);
         assert_string_equal(endpoint.url.data, rows[i].url);
         assert_string_equal(endpoint.host.data, rows[i].host);
         assert_string_equal(endpoint.path.data, rows[i].path);
+        assert_string_equal(endpoint.region, "us-east-1");
     }
-    assert_int_equal(vault_endpoint_settle("sts", "us-east-1", "", &endpoint, &why), VAULT_OK);
+    assert_int_equal(settle("us-east-1", "", &endpoint, &why), VAULT_OK);
     assert_string_equal(endpoint.host.data, "sts.us-east-1.amazonaws.com");
     vault_endpoint_free(&endpoint);
 }
@@ -137,11 +225,11 @@ static void test_failure_leaves_endpoint(void **state)
 
     (void)state;
     vault_endpoint_init(&endpoint);
-    assert_int_equal(vault_endpoint_settle("sts", "us-east-1", NULL, &endpoint, &why), VAULT_OK);
-    assert_int_equal(
-        vault_endpoint_settle("sts", "us-east-1", "https://me:CANARY@h", &endpoint, &why),
-        VAULT_BAD_ENDPOINT);
+    assert_int_equal(settle("us-east-1", NULL, &endpoint, &why), VAULT_OK);
+    assert_int_equal(settle("us-east-1", "https://me:CANARY@h", &endpoint, &why),
+                     VAULT_BAD_ENDPOINT);
     assert_string_equal(endpoint.host.data, "sts.us-east-1.amazonaws.com");
+    assert_string_equal(endpoint.region, "us-east-1");
     assert_null(strstr(why.text, "CANARY"));
     vault_endpoint_free(&endpoint);
 }
@@ -161,13 +249,12 @@ static void test_longest_override(void **state)
     memcpy(override + 8 + 253, ":65535/", 7);
     override[2048] = '\0';
     vault_endpoint_init(&endpoint);
-    assert_int_equal(vault_endpoint_settle("sts", "us-east-1", override, &endpoint, &why),
-                     VAULT_OK);
+    assert_int_equal(settle("us-east-1", override, &endpoint, &why), VAULT_OK);
     assert_string_equal(endpoint.url.data, override);
     vault_endpoint_free(&endpoint);
 }
 
-static void no_memory_for(const char *override)
+static void no_memory_for(const struct vault_endpoint_query *query)
 {
     struct vault_endpoint endpoint;
     struct vault_message why = {0};
@@ -177,12 +264,13 @@ static void no_memory_for(const char *override)
     vault_endpoint_init(&endpoint);
     do {
         vault_alloc_fail(++nth);
-        status = vault_endpoint_settle("sts", "us-east-1", override, &endpoint, &why);
+        status = vault_endpoint_settle(query, &endpoint, &why);
         vault_alloc_fail(0);
         if (status != VAULT_OK) {
             assert_int_equal(status, VAULT_NO_MEMORY);
             assert_null(endpoint.url.data);
             assert_null(endpoint.host.data);
+            assert_string_equal(endpoint.region, "");
         }
     } while (status != VAULT_OK);
     assert_true(nth > 3);
@@ -191,17 +279,28 @@ static void no_memory_for(const char *override)
 
 static void test_no_memory(void **state)
 {
+    static const struct vault_endpoint_query queries[] = {
+        {.service = "sts", .region = "us-east-1"},
+        {.service = "sts", .region = "us-east-1", .sts_legacy = true},
+        {.service = "sts", .region = "us-east-1", .override = "https://h:8443/base"},
+        {.service = "secretsmanager", .region = "eusc-de-east-1", .fips = true, .dualstack = true},
+    };
+
     (void)state;
-    no_memory_for(NULL);
-    no_memory_for("https://h:8443/base");
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
+        no_memory_for(&queries[i]);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_botocore_table),   cmocka_unit_test(test_regions),
-        cmocka_unit_test(test_overrides),        cmocka_unit_test(test_failure_leaves_endpoint),
-        cmocka_unit_test(test_longest_override), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_botocore_table),
+        cmocka_unit_test(test_refusals_say_why),
+        cmocka_unit_test(test_regions),
+        cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_failure_leaves_endpoint),
+        cmocka_unit_test(test_longest_override),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,14 +11,11 @@
 #include <cmocka.h>
 
 #include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "sigv4.h"
 #include "sigv4_vectors.h"
 
-#define ROOM   (1 << 18)
 #define MOMENT 1440938160 /* 2015-08-30T12:36:00Z */
 #define SECRET "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
@@ -26,29 +23,6 @@
     {                                                                                              \
         name, sizeof(name) - 1, value, sizeof(value) - 1                                           \
     }
-
-struct made {
-    struct vault_buffer headers;
-    struct vault_sigv4_stages stages;
-};
-
-static void made_init(struct made *made)
-{
-    vault_buffer_init(&made->headers, ROOM);
-    vault_buffer_init(&made->stages.canonical_request, ROOM);
-    vault_buffer_init(&made->stages.string_to_sign, ROOM);
-    vault_buffer_init(&made->stages.signature, ROOM);
-    vault_buffer_init(&made->stages.authorization, ROOM);
-}
-
-static void made_free(struct made *made)
-{
-    vault_buffer_free(&made->headers);
-    vault_buffer_free(&made->stages.canonical_request);
-    vault_buffer_free(&made->stages.string_to_sign);
-    vault_buffer_free(&made->stages.signature);
-    vault_buffer_free(&made->stages.authorization);
-}
 
 static int new_signer(void **state)
 {
@@ -67,15 +41,6 @@ static int free_signer(void **state)
 }
 
 /* ---- folders ---- */
-
-static void same_stage(struct vector *vector, const char *name, const char *stage,
-                       const struct vault_buffer *made)
-{
-    size_t length = slurp(name, stage, vector->expected, sizeof vector->expected);
-
-    if (made->length != length || memcmp(made->data, vector->expected, length) != 0)
-        fail_msg("%s: %s is\n%s\nand should be\n%s", name, stage, made->data, vector->expected);
-}
 
 /* The stamp is taken from the expected string to sign, not computed here. */
 static void same_lines(struct vector *vector, const char *name, const struct vault_buffer *made)
@@ -116,18 +81,6 @@ static void check_folder(struct vault_signer *signer, const char *name)
     free(vector);
 }
 
-/* The number in README.md after `what`: what should be there. */
-static int promised(const char *what)
-{
-    static char text[65536];
-    const char *at;
-
-    slurp(".", "README.md", text, sizeof text);
-    at = strstr(text, what);
-    assert_non_null(at);
-    return atoi(at + strlen(what));
-}
-
 static void test_folders(void **state)
 {
     int published = 0, generated = 0, folders = 0;
@@ -150,7 +103,6 @@ static void test_folders(void **state)
     print_message("sigv4: %d folders: %d of AWS's suite, %d by botocore\n", folders, published,
                   generated);
     assert_true(folders > 0);
-    assert_int_equal(folders, published + generated);
     assert_int_equal(published, promised("Published cases applied: "));
     assert_int_equal(generated, promised("Cases by botocore: "));
 }
@@ -184,18 +136,16 @@ static enum vault_status try(struct vault_signer *signer, const struct vault_sig
                              const struct vault_sigv4_key *key, int64_t when)
 {
     struct made made;
-    struct vault_buffer *all[] = {&made.headers, &made.stages.canonical_request,
-                                  &made.stages.string_to_sign, &made.stages.signature,
-                                  &made.stages.authorization};
+    struct vault_buffer *all[BUFFERS] = BUFFERS_OF(&made);
     enum vault_status status;
 
     made_init(&made);
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < BUFFERS; i++)
         assert_int_equal(vault_buffer_text(all[i], "before"), VAULT_OK);
     vault_alloc_fail(failing);
     status = vault_sigv4_sign(signer, request, key, when, &made.headers, &made.stages);
     vault_alloc_fail(0);
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < BUFFERS; i++) {
         if (status == VAULT_OK)
             assert_memory_equal(all[i]->data, "before", 6);
         else
@@ -208,53 +158,33 @@ static enum vault_status try(struct vault_signer *signer, const struct vault_sig
 
 static void test_bad_keys(void **state)
 {
-    static const char *const bad[] = {NULL, "", "a\rb", "a\nb", "\n"};
-    static const char *const scope[] = {"/", "a/b"};
+    static const char *const bad[] = {NULL, "", "a\rb", "a\nb", "\n", "a/b", "/"};
+    struct vault_sigv4_key key = good_key;
+    const char **const parts[] = {&key.region, &key.service, &key.access_key_id,
+                                  &key.secret_access_key, &key.session_token};
 
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct vault_sigv4_key key = good_key;
+    for (size_t part = 0; part < 5; part++) {
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+            /* only a scope may not hold '/', and only a token may be missing */
+            bool good = (part >= 2 && i >= 5) || (part == 4 && i < 2);
 
-        key.access_key_id = bad[i];
-        assert_int_equal(try(*state, &good_request, &key, MOMENT), VAULT_BAD_CONFIG);
-        key = good_key;
-        key.secret_access_key = bad[i];
-        assert_int_equal(try(*state, &good_request, &key, MOMENT), VAULT_BAD_CONFIG);
-        key = good_key;
-        key.region = bad[i];
-        assert_int_equal(try(*state, &good_request, &key, MOMENT), VAULT_BAD_CONFIG);
-        key = good_key;
-        key.service = bad[i];
-        assert_int_equal(try(*state, &good_request, &key, MOMENT), VAULT_BAD_CONFIG);
-        key = good_key;
-        key.session_token = bad[i];
-        assert_int_equal(try(*state, &good_request, &key, MOMENT),
-                         i < 2 ? VAULT_OK : VAULT_BAD_CONFIG);
-    }
-    for (size_t i = 0; i < 2; i++) {
-        struct vault_sigv4_key key = good_key;
-
-        key.region = scope[i];
-        assert_int_equal(try(*state, &good_request, &key, MOMENT), VAULT_BAD_CONFIG);
-        key.region = "r";
-        key.service = scope[i];
-        assert_int_equal(try(*state, &good_request, &key, MOMENT), VAULT_BAD_CONFIG);
+            key = good_key;
+            *parts[part] = bad[i];
+            assert_int_equal(try(*state, &good_request, &key, MOMENT),
+                             good ? VAULT_OK : VAULT_BAD_CONFIG);
+        }
     }
 }
 
 static void test_times(void **state)
 {
-    static const struct {
-        int64_t when;
-        enum vault_status status;
-    } all[] = {{INT64_MIN, VAULT_BAD_CONFIG},
-               {-1, VAULT_BAD_CONFIG},
-               {0, VAULT_OK},
-               {253402300799, VAULT_OK},
-               {253402300800, VAULT_BAD_CONFIG},
-               {INT64_MAX, VAULT_BAD_CONFIG}};
+    static const int64_t good[] = {0, 253402300799};
+    static const int64_t bad[] = {INT64_MIN, -1, 253402300800, INT64_MAX};
 
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        assert_int_equal(try(*state, &good_request, &good_key, all[i].when), all[i].status);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_int_equal(try(*state, &good_request, &good_key, good[i]), VAULT_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(try(*state, &good_request, &good_key, bad[i]), VAULT_BAD_CONFIG);
 }
 
 static void test_key_limits(void **state)
@@ -302,51 +232,33 @@ static void test_limit_of_results(void **state)
 
 /* ---- own headers that the request brings ---- */
 
-static void test_date_in_request(void **state)
+static void made_sign(struct made *made, struct vault_signer *signer,
+                      const struct vault_sigv4_request *request, const struct vault_sigv4_key *key)
 {
-    struct vault_sigv4_header headers[] = {host_only[0], HEADER("X-AMZ-DATE", " 20150830T123600Z "),
-                                           HEADER("b", "c")};
-    struct vault_sigv4_request request = good_request;
-    struct made with, without;
-
-    request.headers = headers;
-    request.header_count = 2;
-    made_init(&with);
-    made_init(&without);
-    assert_int_equal(
-        vault_sigv4_sign(*state, &request, &good_key, MOMENT, &with.headers, &with.stages),
-        VAULT_OK);
-    assert_int_equal(vault_sigv4_sign(*state, &good_request, &good_key, MOMENT, &without.headers,
-                                      &without.stages),
+    made_init(made);
+    assert_int_equal(vault_sigv4_sign(signer, request, key, MOMENT, &made->headers, &made->stages),
                      VAULT_OK);
-    assert_string_equal(with.stages.signature.data, without.stages.signature.data);
-    assert_null(strstr(with.headers.data, "X-Amz-Date"));
-    assert_memory_equal(with.headers.data, "Authorization: ", 15);
-    assert_int_equal(try(*state, &request, &good_key, MOMENT + 1), VAULT_BAD_CONFIG);
-    made_free(&with);
-    made_free(&without);
 }
 
-static void test_token_in_request(void **state)
+/* Signed as if added by the signer, and not sent twice. */
+static void test_own_headers_in_request(void **state)
 {
-    struct vault_sigv4_header headers[] = {host_only[0], HEADER("x-amz-security-token", "token")};
+    const struct vault_sigv4_header headers[] = {host_only[0],
+                                                 HEADER("X-AMZ-DATE", " 20150830T123600Z "),
+                                                 HEADER("x-amz-security-token", "token")};
     struct vault_sigv4_request request = good_request;
     struct vault_sigv4_key key = good_key;
     struct made with, without;
 
     request.headers = headers;
-    request.header_count = 2;
+    request.header_count = 3;
     key.session_token = "token";
-    made_init(&with);
-    made_init(&without);
-    assert_int_equal(vault_sigv4_sign(*state, &request, &key, MOMENT, &with.headers, &with.stages),
-                     VAULT_OK);
-    assert_int_equal(
-        vault_sigv4_sign(*state, &good_request, &key, MOMENT, &without.headers, &without.stages),
-        VAULT_OK);
+    made_sign(&with, *state, &request, &key);
+    made_sign(&without, *state, &good_request, &key);
     assert_string_equal(with.stages.signature.data, without.stages.signature.data);
-    assert_null(strstr(with.headers.data, "Security-Token"));
-    assert_non_null(strstr(without.headers.data, "X-Amz-Security-Token: token\r\n"));
+    assert_memory_equal(with.headers.data, "Authorization: ", 15);
+    assert_string_equal(strstr(without.headers.data, "Authorization: "), with.headers.data);
+    assert_int_equal(try(*state, &request, &key, MOMENT + 1), VAULT_BAD_CONFIG);
     key.session_token = "another";
     assert_int_equal(try(*state, &request, &key, MOMENT), VAULT_BAD_CONFIG);
     made_free(&with);
@@ -355,66 +267,66 @@ static void test_token_in_request(void **state)
 
 /* ---- keys ---- */
 
-static void sign_one(struct vault_signer *signer, const struct vault_sigv4_key *key, int64_t when,
-                     char signature[65])
-{
-    struct made made;
-
-    made_init(&made);
-    assert_int_equal(
-        vault_sigv4_sign(signer, &good_request, key, when, &made.headers, &made.stages), VAULT_OK);
-    memcpy(signature, made.stages.signature.data, 65);
-    made_free(&made);
-}
-
-/* By a signer that knows no keys yet. */
-static void sign_fresh(const struct vault_sigv4_key *key, int64_t when, char signature[65])
-{
-    struct vault_signer *signer = NULL;
-
-    assert_int_equal(vault_signer_new(&signer), VAULT_OK);
-    sign_one(signer, key, when, signature);
-    vault_signer_free(signer);
-}
-
-/* Secrets, regions, services and days in turn, more of them than are kept: whatever was signed
- * before, the signature is what a new signer makes. All have one access key id. */
-static void test_keys_do_not_mix(void **state)
-{
-    static const char *const secrets[] = {SECRET, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEX",
-                                          "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKE",
-                                          "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEYY"};
-    static const char *const regions[] = {"us-east-1", "us-east-11"};
-    static const char *const services[] = {"sts", "1sts"};
-
-    for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < 64; i++) {
-            int n = i * 37 % 64;
-            struct vault_sigv4_key key = good_key;
-            int64_t when = MOMENT + (n >> 4 & 3) * 43200;
-            char ours[65], fresh[65];
-
-            key.secret_access_key = secrets[n & 3];
-            key.region = regions[n >> 2 & 1];
-            key.service = services[n >> 3 & 1];
-            sign_one(*state, &key, when, ours);
-            sign_fresh(&key, when, fresh);
-            assert_string_equal(ours, fresh);
-        }
-    }
-}
-
 static void test_two_secrets_of_one_id(void **state)
 {
-    struct vault_sigv4_key first = good_key, second = good_key;
-    char a[65], b[65], again[65];
+    struct vault_sigv4_key other = good_key;
+    struct made first, second, again;
 
-    second.secret_access_key = "another";
-    sign_one(*state, &first, MOMENT, a);
-    sign_one(*state, &second, MOMENT, b);
-    assert_string_not_equal(a, b);
-    sign_one(*state, &first, MOMENT, again);
-    assert_string_equal(a, again);
+    other.secret_access_key = "another";
+    made_sign(&first, *state, &good_request, &good_key);
+    made_sign(&second, *state, &good_request, &other);
+    made_sign(&again, *state, &good_request, &good_key);
+    assert_string_not_equal(first.stages.signature.data, second.stages.signature.data);
+    assert_string_equal(first.headers.data, again.headers.data);
+    made_free(&first);
+    made_free(&second);
+    made_free(&again);
+}
+
+/* The text of the request before is used again where only moment and body differ: whatever came
+ * before, the headers are what a new signer makes. */
+static void test_one_after_another(void **state)
+{
+    static const struct vault_sigv4_header with_date[] = {HEADER("Host", "example.amazonaws.com"),
+                                                          HEADER("X-Amz-Date", "20150830T123600Z")};
+    struct vault_sigv4_request requests[] = {good_request, good_request, good_request, good_request,
+                                             good_request};
+    struct vault_sigv4_key keys[] = {good_key, good_key, good_key};
+
+    requests[1].body = "body";
+    requests[1].body_length = 4;
+    requests[2].path = "/a";
+    requests[2].path_length = 2;
+    requests[3].headers = with_date;
+    requests[3].header_count = 2;
+    requests[4].header_count = 0; /* refused: no Host */
+    keys[1].session_token = "token";
+    keys[2].session_token = "tokem";
+    for (unsigned i = 0; i < 450; i++) {
+        /* each three times: as it is, again, and a day later */
+        const unsigned n = i / 3 * 7 % 15;
+        const struct vault_sigv4_request *request = &requests[n % 5];
+        const struct vault_sigv4_key *key = &keys[n / 5];
+        const int64_t when = MOMENT + (i % 3 == 2 && n % 5 != 3 ? 86400 : 0);
+        struct vault_signer *fresh = NULL;
+        struct made ours, theirs;
+
+        made_init(&ours);
+        made_init(&theirs);
+        assert_int_equal(vault_signer_new(&fresh), VAULT_OK);
+        assert_int_equal(
+            vault_sigv4_sign(*state, request, key, when, &ours.headers, &ours.stages),
+            vault_sigv4_sign(fresh, request, key, when, &theirs.headers, &theirs.stages));
+        assert_int_equal(ours.headers.length, theirs.headers.length);
+        if (theirs.headers.length) {
+            assert_string_equal(ours.headers.data, theirs.headers.data);
+            assert_string_equal(ours.stages.canonical_request.data,
+                                theirs.stages.canonical_request.data);
+        }
+        vault_signer_free(fresh);
+        made_free(&ours);
+        made_free(&theirs);
+    }
 }
 
 /* ---- memory ---- */
@@ -461,7 +373,7 @@ static void test_sign_without_allocation(void **state)
         assert_int_equal(try(signer, &good_request, &key, MOMENT), VAULT_OK);
         vault_signer_free(signer);
     } while (status != VAULT_OK);
-    assert_true(nth > 10);
+    assert_true(nth > 6);
 }
 
 #define WITH_SIGNER(test) cmocka_unit_test_setup_teardown(test, new_signer, free_signer)
@@ -474,10 +386,9 @@ int main(void)
         WITH_SIGNER(test_times),
         WITH_SIGNER(test_key_limits),
         WITH_SIGNER(test_limit_of_results),
-        WITH_SIGNER(test_date_in_request),
-        WITH_SIGNER(test_token_in_request),
-        WITH_SIGNER(test_keys_do_not_mix),
+        WITH_SIGNER(test_own_headers_in_request),
         WITH_SIGNER(test_two_secrets_of_one_id),
+        WITH_SIGNER(test_one_after_another),
         cmocka_unit_test(test_new_without_allocation),
         cmocka_unit_test(test_sign_without_allocation),
     };

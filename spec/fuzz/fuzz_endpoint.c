@@ -1,7 +1,8 @@
 /* fuzz_endpoint - vault_region_valid, vault_endpoint_settle, vault_url_read.
  *
- * For:   input is a region, LF, an override. What is taken is in one form: settled again it is the
- *        same, and libcurl's own parser reads the same host, port and path out of it.
+ * For:   input is a region, LF, an override; each is asked for in every variant. What is taken is
+ *        in one form: settled again it is the same, and libcurl's own parser reads the same host,
+ *        port and path out of it.
  * Never: speed; which hosts AWS has (spec/vectors/endpoints.tsv).
  */
 #include <stdio.h>
@@ -87,49 +88,99 @@ static void check_shape(const struct vault_endpoint *endpoint)
         must(!port || strcmp(port, https ? ":443" : ":80") != 0);
 }
 
+static void check_refused(struct vault_endpoint_query query)
+{
+    struct vault_endpoint endpoint;
+    struct vault_message why = {0};
+    enum vault_status status;
+
+    vault_endpoint_init(&endpoint);
+    query.fips = true;
+    status = vault_endpoint_settle(&query, &endpoint, &why);
+    check_message(status, &why);
+    must(status == VAULT_BAD_CONFIG && !endpoint.url.data);
+}
+
 static void check_override(const char *override)
 {
+    struct vault_endpoint_query query = {
+        .service = "sts", .region = "eu-west-1", .override = override, .sts_legacy = true};
     struct vault_endpoint endpoint, again;
     struct vault_message why = {0};
     enum vault_status status;
 
     vault_endpoint_init(&endpoint);
     vault_endpoint_init(&again);
-    status = vault_endpoint_settle("sts", "us-east-1", override, &endpoint, &why);
+    status = vault_endpoint_settle(&query, &endpoint, &why);
     check_message(status, &why);
     if (status == VAULT_OK) {
         check_shape(&endpoint);
         check_curl(&endpoint);
-        must(vault_endpoint_settle("sts", "us-east-1", endpoint.url.data, &again, &why) ==
-             VAULT_OK);
+        must(strcmp(endpoint.region, "eu-west-1") == 0);
+        query.override = endpoint.url.data;
+        must(vault_endpoint_settle(&query, &again, &why) == VAULT_OK);
         must(strcmp(endpoint.url.data, again.url.data) == 0);
         must(strcmp(endpoint.host.data, again.host.data) == 0);
     } else {
         must(status == VAULT_BAD_ENDPOINT && !endpoint.url.data);
     }
+    check_refused(query);
     vault_endpoint_free(&endpoint);
     vault_endpoint_free(&again);
 }
 
-static void check_region(const char *region)
+/* STS's global host has no region in it, and is signed for us-east-1. */
+static void check_own(const struct vault_endpoint_query *query,
+                      const struct vault_endpoint *endpoint)
+{
+    size_t service = strlen(query->service), region = strlen(query->region);
+    const char *rest = endpoint->host.data + service;
+
+    check_shape(endpoint);
+    check_curl(endpoint);
+    must(strncmp(endpoint->host.data, query->service, service) == 0);
+    if (strcmp(rest, ".amazonaws.com") == 0) {
+        must(strcmp(query->service, "sts") == 0 && !query->fips && !query->dualstack);
+        must(strcmp(endpoint->region, "us-east-1") == 0);
+        return;
+    }
+    if (query->fips && strncmp(rest, "-fips", 5) == 0)
+        rest += 5;
+    must(*rest == '.' && strncmp(rest + 1, query->region, region) == 0 && rest[1 + region] == '.');
+    must(strcmp(endpoint->region, query->region) == 0 || strcmp(query->region, "aws-global") == 0);
+}
+
+static void check_region(const struct vault_endpoint_query *query)
 {
     struct vault_endpoint endpoint;
     struct vault_message why = {0};
     enum vault_status status;
-    char start[64];
+    int valid = vault_region_valid(query->region);
 
     vault_endpoint_init(&endpoint);
-    status = vault_endpoint_settle("secretsmanager", region, NULL, &endpoint, &why);
+    status = vault_endpoint_settle(query, &endpoint, &why);
     check_message(status, &why);
-    must((status == VAULT_OK) == (vault_region_valid(region) == 1));
-    must(status == VAULT_OK || status == (*region ? VAULT_BAD_CONFIG : VAULT_NO_REGION));
-    if (status == VAULT_OK) {
-        check_shape(&endpoint);
-        check_curl(&endpoint);
-        snprintf(start, sizeof start, "secretsmanager.%s.", region);
-        must(strncmp(endpoint.host.data, start, strlen(start)) == 0);
-    }
+    if (status == VAULT_OK)
+        check_own(query, &endpoint);
+    else
+        must(status == (*query->region ? VAULT_BAD_CONFIG : VAULT_NO_REGION));
+    must(status == VAULT_OK ? valid : !valid || query->dualstack);
     vault_endpoint_free(&endpoint);
+}
+
+static void check_variants(const char *region)
+{
+    for (unsigned bits = 0; bits < 16; bits++) {
+        const struct vault_endpoint_query query = {
+            .service = bits & 1 ? "sts" : "secretsmanager",
+            .region = region,
+            .fips = bits & 2,
+            .dualstack = bits & 4,
+            .sts_legacy = bits & 8,
+        };
+
+        check_region(&query);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -141,7 +192,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     override = strchr(text, '\n');
     if (override)
         *override++ = '\0';
-    check_region(text);
+    check_variants(text);
     if (override && *override)
         check_override(override);
     free(text);

@@ -1,7 +1,8 @@
 /* fuzz_ini - vault_ini_parse, vault_ini_has, vault_ini_get.
  *
- * For:   input is one byte (even: config, odd: credentials) and the text. Values come from the text,
- *        trimmed; messages do not; CR before every LF and a section more at the end change nothing.
+ * For:   input is one byte (even: config, odd: credentials) and the text. Values come from the
+ *        text, trimmed; messages do not; CR before every LF and a section more at the end change
+ *        nothing.
  * Never: speed; whether a text ought to be taken (spec/vectors/ini).
  */
 #include <stdio.h>
@@ -126,7 +127,7 @@ static void compare(const struct vault_ini *left, const struct vault_ini *right,
     }
 }
 
-/* The text with CR before each LF and, at the end, a section of a name that is too long for `names`. */
+/* The text with CR before each LF and, last, a section of a name that is too long for `names`. */
 static size_t rewrite(const char *text, size_t length, enum vault_ini_kind kind, char *into)
 {
     static const char name[] = "a-name-that-is-longer-than-any-collected-one";

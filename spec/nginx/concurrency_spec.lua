@@ -1,4 +1,6 @@
 -- concurrency_spec - a worker goes on while secrets are fetched, and fetches each of them once.
+--
+-- Runs in sanitized workers too: VAULT_TEST_WORKER_PRELOAD, of spec.support.gateway.
 
 local aws = require "spec.support.aws"
 local cjson = require "cjson"
@@ -47,12 +49,13 @@ local SERVER = [[
     }
 ]]
 
-describe("a worker that fetches secrets", function()
+local function goes_on(init_worker)
     local fake, one
 
     before_each(function()
         fake = aws.start()
-        one = gateway.start { env = fake:env(), http = HTTP, server = SERVER }
+        one = gateway.start { env = fake:env(), http = HTTP, server = SERVER,
+                              init_worker = init_worker }
     end)
     after_each(function()
         if one then
@@ -104,34 +107,40 @@ describe("a worker that fetches secrets", function()
         return cjson.decode(answer.body)
     end
 
-    -- One attempt: false where the machine was so slow that the fetch was over before the second
-    -- request was sent, so that nothing can be said.
-    local function second_overtakes(number)
-        local name = ("delay-300.slow%d"):format(number)
-        local first = ask("first" .. number, name)
-        system.wait_for(function()
-            return fake:stats().by_name[name]
-        end)
-        local second = http.get(url("/plain", "second" .. number))
-        local slow = value_of(first:finish())
-        look()
-        assert.equal("plain", second.body)
-        assert.equal("slow" .. number, slow.value)
-        if place("end first" .. number .. " 200") < place("begin second" .. number) then
-            return false
+    -- Repeat `trial` until it says something. It returns false where the machine was so slow that
+    -- the fetch was over before the spec had done its part.
+    local function prove(trial)
+        for number = 1, 10 do
+            if trial(number) then
+                return
+            end
         end
-        assert.is_true(place("begin first" .. number) < place("begin second" .. number))
-        assert.is_true(place("end second" .. number .. " 200")
-            < place("end first" .. number .. " 200"))
-        return true
+        error("this machine is too slow for this spec")
+    end
+
+    local function wait_for_call(name)
+        assert.is_truthy(system.wait_for(function()
+            return fake:stats().by_name[name]
+        end))
     end
 
     it("answers a second request before the first, whose secret takes 300 ms", function()
-        local proved = false
-        for number = 1, 5 do
-            proved = proved or second_overtakes(number)
-        end
-        assert.is_true(proved)
+        prove(function(number)
+            local name = "delay-300.slow" .. number
+            local first = ask("first" .. number, name)
+            wait_for_call(name)
+            local second = http.get(url("/plain", "second" .. number))
+            assert.equal("slow" .. number, value_of(first:finish()).value)
+            assert.equal("plain", second.body)
+            look()
+            if place("end first" .. number .. " 200") < place("begin second" .. number) then
+                return false
+            end
+            assert.is_true(place("begin first" .. number) < place("begin second" .. number))
+            assert.is_true(place("end second" .. number .. " 200")
+                < place("end first" .. number .. " 200"))
+            return true
+        end)
     end)
 
     it("fetches 50 cold secrets for 200 requests with 50 calls, on one thread", function()
@@ -168,39 +177,49 @@ describe("a worker that fetches secrets", function()
     end)
 
     it("answers everybody else with the one call whose first client left", function()
-        local name = "delay-1000.shared"
-        local first = ask("first", name)
-        assert.is_truthy(system.wait_for(function()
-            return fake:stats().in_flight == 1
-        end))
-        local others = {}
-        for i = 1, 20 do
-            others[i] = ask("other", name)
-        end
-        assert.is_truthy(system.wait_for(function()
-            return count("begin other") == 20
-        end))
-        first:leave()
-        for i = 1, 20 do
-            local v = value_of(others[i]:finish()); if i==1 then print(require"cjson".encode(v), one:error_log()) end assert.equal("shared", v.value)
-        end
-        assert.equal(20, count("end other 200"))
-        -- The client left while its fetch was under way, and nginx ended its request then.
-        assert.is_true(place("end first 499") < place("end other 200"))
-        assert.equal(1, fake:stats().calls)
+        prove(function(number)
+            local name = ("delay-%d.shared%d"):format(math.min(500 * 2 ^ number, 8000), number)
+            local first = ask("first" .. number, name)
+            wait_for_call(name)
+            local others = {}
+            for i = 1, 20 do
+                others[i] = ask("other" .. number, name)
+            end
+            assert.is_truthy(system.wait_for(function()
+                return count("begin other" .. number) == 20
+            end))
+            first:leave()
+            for i = 1, 20 do
+                assert.equal("shared" .. number, value_of(others[i]:finish()).value)
+            end
+            assert.equal(20, count("end other" .. number .. " 200"))
+            assert.equal(1, fake:stats().by_name[name])
+            -- 499: the client left while its request waited, and nginx ended the request then.
+            local left = place("end first" .. number .. " 499")
+            return left and left < place("end other" .. number .. " 200")
+        end)
     end)
 
     it("keeps the secret although the only client that wanted it left", function()
-        local name = "delay-300.left"
-        local only = ask("only", name)
-        assert.is_truthy(system.wait_for(function()
-            return fake:stats().in_flight == 1
-        end))
-        only:leave()
-        assert.is_truthy(system.wait_for(function()
-            return fake:stats().in_flight == 0
-        end))
-        assert.equal("left", value_of(ask("later", name):finish()).value)
-        assert.equal(1, fake:stats().calls)
+        prove(function(number)
+            local name = ("delay-%d.left%d"):format(math.min(150 * 2 ^ number, 8000), number)
+            local only = ask("only" .. number, name)
+            wait_for_call(name)
+            only:leave()
+            assert.is_truthy(system.wait_for(function()
+                return fake:stats().in_flight == 0
+            end))
+            assert.equal("left" .. number, value_of(ask("later" .. number, name):finish()).value)
+            assert.equal(1, fake:stats().by_name[name])
+            return count("end only" .. number .. " 499") == 1
+        end)
     end)
+end
+
+describe("a worker that the engine wakes", function()
+    goes_on()
+end)
+
+describe("a worker that polls the engine", function()
+    goes_on(false)
 end)

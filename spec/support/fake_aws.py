@@ -24,6 +24,7 @@ from email.utils import formatdate
 
 sys.dont_write_bytecode = True
 import sigv4_check  # noqa: E402  (the line above must come first)
+from fake_callers import Caller, Callers  # noqa: E402
 from fake_secrets import BEHAVIOUR, Store, split_behaviour  # noqa: E402
 
 HUGE = 600 * 1024
@@ -66,6 +67,9 @@ class Fake:
     def __init__(self, options):
         self.options = options
         self.store = Store(options.only_put)
+        first = Caller(options.access_key, options.secret_key, options.session_token)
+        first.region = options.region
+        self.callers = Callers(first)
         self.open = set()      # connections that made a call
 
     # Deciding
@@ -173,8 +177,9 @@ class Fake:
         try:
             if not self.options.no_verify:
                 late = skews and skews[0].group(1) == "tooskewed"
-                sigv4_check.verify(request, self.options, time.time() + shift,
-                                   "RequestTimeTooSkewed" if late else "InvalidSignatureException")
+                self.callers.verify(
+                    request, time.time() + shift,
+                    skew_code="RequestTimeTooSkewed" if late else "InvalidSignatureException")
             answer = self.value(secret_id, name, asked)
         except sigv4_check.Refused as refused:
             answer, words = failure(refused.code, refused.message), []
@@ -187,21 +192,25 @@ class Fake:
     def control(self, request):
         """The paths under /_/."""
         store, path = self.store, request.path
+        query = dict(urllib.parse.parse_qsl(request.query))
         if path == "/_/stats":
             said = {"calls": store.calls, "by_name": store.by_name, "open": len(self.open),
                     "connections": store.connections, "in_flight": store.in_flight,
-                    "max_in_flight": store.max_in_flight, "proxied": store.proxied}
+                    "max_in_flight": store.max_in_flight, "proxied": store.proxied,
+                    "by_caller": self.callers.counts}
         elif path == "/_/last":
             said = store.last
         elif path == "/_/reset":
             store.reset()
+            self.callers.reset()
             self.open.clear()
             said = {}
         elif path == "/_/put":
-            query = dict(urllib.parse.parse_qsl(request.query))
             name = split_behaviour(query["name"])[1]
             said = {"VersionId": store.put(name, request.body.decode(),
                                            query.get("stage", "AWSCURRENT"))}
+        elif path in ("/_/accept", "/_/refuse"):
+            said = getattr(self.callers, path[3:])(query)
         else:
             return Answer(404, b"{}")
         return Answer(200, json.dumps(said).encode())
@@ -315,8 +324,8 @@ def planted_word(rest):
     return rest if BEHAVIOUR.match(rest) else "code-" + rest
 
 
-async def main(options):
-    fake = Fake(options)
+async def main(fake):
+    options = fake.options
     context = None
     if options.cert:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -332,8 +341,7 @@ async def main(options):
     await stop.wait()
 
 
-def parse_options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parse_options(parser):
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--cert", help="PEM file; with --key, HTTPS")
@@ -348,4 +356,5 @@ def parse_options():
 
 
 if __name__ == "__main__":
-    asyncio.run(main(parse_options()))
+    asyncio.run(main(Fake(parse_options(
+        argparse.ArgumentParser(description=__doc__.splitlines()[0])))))

@@ -48,7 +48,8 @@ local function fill(template, values)
     end))
 end
 
--- Start it; stop() ends it. Further options are nginx.start's.
+-- Start it; stop() ends it. Further options are nginx.start's; VAULT_TEST_WORKER_PRELOAD (a
+-- sanitizer's runtime, by `make asan`) is put before nginx where nothing else is.
 --
 -- options  init         Lua text of vault.init's table, without the braces
 --          before_init, after_init   Lua text around vault.init
@@ -69,6 +70,7 @@ function _M.start(options)
     for name, value in pairs(options) do
         copy[name] = value
     end
+    copy.preload = copy.preload or os.getenv("VAULT_TEST_WORKER_PRELOAD")
     copy.http, copy.server = fill(HTTP, values), fill(SERVER, values)
     local self = setmetatable({ nginx = nginx.start(copy) }, metatable)
     self.url = self.nginx.url

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """load - clients that ask without pause, each request on a connection of its own.
 
-load.py URL CLIENTS: every "%d" in URL becomes the number of the request. Prints "ready 0" once the
-first answer came; ends on SIGTERM (or after the third argument, a number of requests), when it prints
-"<ok> ok" and one line for each kind of failure with its count. What is asked for last is waited for.
+load.py URL CLIENTS [REQUESTS]: every "%d" in URL becomes the number of the request. Prints
+"ready 0" once the first answer came; ends on SIGTERM or after REQUESTS, when it prints "<ok> ok"
+and one line for each kind of failure with its count. What is asked for last is waited for.
 
 Standard library only. The connections are to 127.0.0.1.
 """

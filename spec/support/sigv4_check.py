@@ -1,6 +1,7 @@
 """sigv4_check - tells whether a request carries the signature AWS would expect.
 
-For:   fake_aws.py. Written from AWS's description alone: it shares no mistake with csrc/sigv4.c.
+For:   fake_callers.py. Written from AWS's description alone: it shares no mistake with
+       csrc/sigv4.c.
 Never: sockets, secrets' values, the clock (the caller brings it).
 """
 
@@ -14,7 +15,6 @@ import urllib.parse
 AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/, ]+)/(\d{8})/([^/, ]+)/([^/, ]+)/aws4_request, ?"
     r"SignedHeaders=([^, ]+), ?Signature=([0-9a-f]{64})$")
-MUST_SIGN = ("host", "x-amz-date", "x-amz-target")
 SKEW_ALLOWED = 300
 
 
@@ -25,6 +25,12 @@ class Refused(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+def access_key(request):
+    """The access key id that `request` is signed with, or None."""
+    match = AUTHORIZATION.match(request.headers.get("authorization", ""))
+    return match.group(1) if match else None
 
 
 def _hmac(key, text):
@@ -76,8 +82,9 @@ def _check_token(headers, credentials):
                       "The security token included in the request is invalid.")
 
 
-def verify(request, credentials, now, skew_code="InvalidSignatureException"):
-    """Raise Refused unless `request` is signed with `credentials`, about `now`.
+def verify(request, credentials, now, skew_code="InvalidSignatureException",
+           service="secretsmanager"):
+    """Raise Refused unless `request` is signed with `credentials`, about `now`, for `service`.
 
     credentials  has access_key, secret_key, session_token (or None), region (or None for any)
     """
@@ -88,17 +95,17 @@ def verify(request, credentials, now, skew_code="InvalidSignatureException"):
     match = AUTHORIZATION.match(header)
     if not match:
         raise Refused("IncompleteSignatureException", "Authorization header is malformed")
-    access_key, day, region, service, names, given = match.groups()
+    key_id, day, region, scoped, names, given = match.groups()
     signed = names.split(";")
-    if access_key != credentials.access_key:
+    if key_id != credentials.access_key:
         raise Refused("UnrecognizedClientException",
                       "The security token included in the request is invalid.")
     _check_token(request.headers, credentials)
-    must = MUST_SIGN + (("x-amz-security-token",) if credentials.session_token else ())
-    if signed != sorted(signed) or not set(must) <= set(signed):
+    must = {"host", "x-amz-date"} | {n for n in request.headers if n.startswith("x-amz-")}
+    if signed != sorted(signed) or not must <= set(signed):
         raise Refused("InvalidSignatureException", "A header that must be signed is not.")
     moment = request.headers.get("x-amz-date", "")
-    if service != "secretsmanager" or not moment.startswith(day) or (
+    if scoped != service or not moment.startswith(day) or (
             credentials.region and region != credentials.region):
         raise Refused("InvalidSignatureException", "Credential should be scoped to another "
                       "service, Region or day.")

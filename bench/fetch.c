@@ -1,0 +1,175 @@
+/* fetch - cold fetches by the engine driven from C, beside a bare libcurl program.
+ *
+ * For:   the same requests at concurrency 1, 16, 64, in rounds that take turns; one JSON line each
+ * with medians, and the medians of each pair's ratio and difference. VAULT_BENCH_URL and
+ * VAULT_BENCH_CA name the server. `fetch bare N [MS]` and `fetch engine N [MS]` make one round of
+ * one of the two, for other programs and for profilers.
+ * Never: a pass or a fail.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "http.h"
+#include "io_thread.h"
+#include "support/bare.h"
+#include "support/round.h"
+
+#define ROUND_MS   300
+#define WARM_MS    60
+#define TIMEOUT_MS 10000
+
+/* Submit, wait for the wake-up, take: as fetch.lua's collector does. */
+struct engine_side {
+    struct vault_port *port;
+    struct vault_engine_settings settings;
+    struct vault_fetch_request request;
+    int wake;
+    double began[VAULT_JOBS_MAX]; /* by job number, which counts up */
+    unsigned long names;
+};
+
+static struct engine_side engine_side;
+
+static void open_engine(const struct bare_target *target)
+{
+    static const char *const folders[] = {"/tmp", "/dev/shm", NULL};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char path[VAULT_WAKE_PATH_MAX];
+    struct engine_side *side = &engine_side;
+
+    side->settings.ca_file = target->ca_file;
+    side->request.region = BARE_REGION;
+    side->request.endpoint_url = target->url;
+    side->request.timeout_ms = TIMEOUT_MS;
+    bench_must(vault_port_new(&side->port), "vault_port_new", "");
+    bench_must(vault_port_listen(side->port, folders, path), "vault_port_listen", "");
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    side->wake = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bench_need(side->wake >= 0, "socket");
+    bench_need(connect(side->wake, (struct sockaddr *)&address, sizeof address) == 0, "connect");
+    bench_must(vault_port_accept(side->port), "vault_port_accept", "");
+}
+
+static void submit(struct engine_side *side)
+{
+    struct vault_message why = {0};
+    double began = bench_now_ms();
+    uint64_t number;
+    char name[32];
+
+    (void)snprintf(name, sizeof name, "bench-%09lu", ++side->names);
+    side->request.secret_id = name;
+    side->request.secret_id_length = strlen(name);
+    bench_must(vault_port_submit(side->port, &side->request, &side->settings, &number, &why),
+               "vault_port_submit", why.text);
+    side->began[number % VAULT_JOBS_MAX] = began;
+}
+
+static void await_engine(const struct engine_side *side)
+{
+    struct pollfd wait = {.fd = side->wake, .events = POLLIN};
+    char bytes[64];
+
+    bench_need(poll(&wait, 1, TIMEOUT_MS) == 1, "the engine's wake-up");
+    bench_need(recv(side->wake, bytes, sizeof bytes, 0) > 0, "recv");
+}
+
+static struct bench_round run_engine(unsigned concurrency, int milliseconds)
+{
+    struct engine_side *side = &engine_side;
+    struct bench_clock clock;
+    struct vault_fetch *fetch;
+    uint64_t number;
+
+    bench_begin(&clock, milliseconds);
+    for (unsigned i = 0; i < concurrency; i++)
+        submit(side);
+    while (vault_port_pending(side->port)) {
+        await_engine(side);
+        while ((fetch = vault_port_take(side->port, &number))) {
+            double now = bench_now_ms();
+
+            bench_must(vault_fetch_status(fetch), "a fetch", vault_fetch_message(fetch)->text);
+            vault_fetch_free(fetch);
+            bench_count(&clock, side->began[number % VAULT_JOBS_MAX], now);
+            if (now < clock.over)
+                submit(side);
+        }
+    }
+    return bench_end(&clock);
+}
+
+static void compare(unsigned concurrency)
+{
+    struct bench_round ours[BENCH_ROUNDS], bare[BENCH_ROUNDS];
+    double ratio[BENCH_ROUNDS], over[BENCH_ROUNDS];
+
+    run_engine(concurrency, WARM_MS);
+    bare_run(concurrency, WARM_MS);
+    for (int i = 0; i < BENCH_ROUNDS; i++) {
+        ours[i] = run_engine(concurrency, ROUND_MS);
+        bare[i] = bare_run(concurrency, ROUND_MS);
+        ratio[i] = ours[i].per_second / bare[i].per_second;
+        over[i] = ours[i].p50_ms - bare[i].p50_ms;
+    }
+    printf("{\"bench\":\"fetch\",\"concurrency\":%u,\"rounds\":%d,\"per_second\":%.0f,"
+           "\"bare_per_second\":%.0f,\"rate_ratio\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+           "\"bare_p50_ms\":%.3f,\"bare_p99_ms\":%.3f,\"p50_over_bare_ms\":%.3f,"
+           "\"cpu_us\":%.1f,\"bare_cpu_us\":%.1f}\n",
+           concurrency, BENCH_ROUNDS, BENCH_MIDDLE(ours, per_second),
+           BENCH_MIDDLE(bare, per_second), bench_median(ratio), BENCH_MIDDLE(ours, p50_ms),
+           BENCH_MIDDLE(ours, p99_ms), BENCH_MIDDLE(bare, p50_ms), BENCH_MIDDLE(bare, p99_ms),
+           bench_median(over), BENCH_MIDDLE(ours, cpu_us), BENCH_MIDDLE(bare, cpu_us));
+    (void)fflush(stdout);
+}
+
+typedef struct bench_round one_side(unsigned concurrency, int milliseconds);
+
+static void alone(one_side *run, unsigned concurrency, int milliseconds)
+{
+    struct bench_round round;
+
+    bench_need(concurrency >= 1 && concurrency <= BARE_CONCURRENCY_MAX && milliseconds >= 1,
+               "reading a concurrency of 1 to 64 and milliseconds");
+    run(concurrency, WARM_MS);
+    round = run(concurrency, milliseconds);
+    printf("{\"per_second\":%.1f,\"p50_ms\":%.4f,\"p99_ms\":%.4f,\"cpu_us\":%.2f}\n",
+           round.per_second, round.p50_ms, round.p99_ms, round.cpu_us);
+}
+
+/* The engine's environment is this program's: credentials, and no proxy. */
+static void set_environment(const struct vault_credential *credential)
+{
+    bench_need(clearenv() == 0 && setenv("AWS_ACCESS_KEY_ID", credential->access_key_id, 1) == 0 &&
+                   setenv("AWS_SECRET_ACCESS_KEY", credential->secret_access_key, 1) == 0,
+               "setenv");
+    bench_must(vault_environment_capture(), "vault_environment_capture", "");
+}
+
+int main(int words_count, char **words)
+{
+    static const unsigned concurrencies[] = {1, 16, 64};
+    static char id[] = "AKIDEXAMPLE", secret[] = "EXAMPLEKEY";
+    const struct vault_credential credential = {.access_key_id = id, .secret_access_key = secret};
+    const char *url = getenv("VAULT_BENCH_URL"), *ca_file = getenv("VAULT_BENCH_CA");
+    const struct bare_target target = {url ? strdup(url) : NULL, ca_file ? strdup(ca_file) : NULL,
+                                       &credential};
+    struct vault_message why = {0};
+
+    bench_need(target.url && target.ca_file, "finding VAULT_BENCH_URL and VAULT_BENCH_CA");
+    set_environment(&credential);
+    bench_must(vault_http_start(&why), "vault_http_start", why.text);
+    bare_open(&target);
+    open_engine(&target);
+    if (words_count >= 3)
+        alone(strcmp(words[1], "bare") == 0 ? bare_run : run_engine, (unsigned)atoi(words[2]),
+              words_count > 3 ? atoi(words[3]) : ROUND_MS);
+    for (size_t i = 0; words_count < 3 && i < sizeof concurrencies / sizeof *concurrencies; i++)
+        compare(concurrencies[i]);
+    vault_port_close(engine_side.port);
+    return 0;
+}

@@ -1,0 +1,171 @@
+/* bare - the same requests by libcurl alone.
+ *
+ * For:   what bare.h promises: the request is signed once, each handle is made once and sent again
+ * and again.
+ * Never: code of the engine in what is timed.
+ */
+#include "bare.h"
+
+#include <string.h>
+#include <time.h>
+
+#include <curl/curl.h>
+
+#include "secretsmanager.h"
+#include "signed_exchange.h"
+#include "version.h"
+
+#define ANSWER_ROOM 4096
+#define TIMEOUT_MS  10000
+#define CONNECT_MS  3000
+
+struct slot {
+    CURL *easy;
+    double began;
+    size_t length;
+    char answer[ANSWER_ROOM];
+};
+
+struct bare_side {
+    CURLM *multi;
+    struct vault_exchange exchange;
+    struct curl_slist *headers;
+    struct slot slots[BARE_CONCURRENCY_MAX];
+};
+
+static struct bare_side bare_side;
+
+static size_t on_body(char *bytes, size_t size, size_t number, void *at)
+{
+    struct slot *slot = at;
+
+    bench_need(slot->length + size * number <= sizeof slot->answer, "keeping the answer");
+    memcpy(slot->answer + slot->length, bytes, size * number);
+    slot->length += size * number;
+    return size * number;
+}
+
+static void sign_once(struct vault_exchange *exchange, const struct bare_target *target)
+{
+    struct vault_endpoint endpoint;
+    struct vault_message why = {0};
+    const struct vault_endpoint_query query = {
+        .service = vault_secretsmanager_service, .region = BARE_REGION, .override = target->url};
+    struct vault_signing signing = {
+        .endpoint = &endpoint,
+        .credential = target->credential,
+        .region = BARE_REGION,
+        .service = vault_secretsmanager_service,
+    };
+    static const char name[] = "bench-000000000";
+
+    vault_endpoint_init(&endpoint);
+    vault_exchange_init(exchange);
+    bench_must(vault_signer_new(&signing.signer), "vault_signer_new", "");
+    bench_must(vault_endpoint_settle(&query, &endpoint, &why), "the URL", why.text);
+    bench_must(vault_secretsmanager_ask_value(exchange, name, sizeof name - 1, NULL), "the body",
+               "");
+    bench_must(vault_exchange_sign(exchange, &signing, time(NULL)), "the signature", "");
+    vault_signer_free(signing.signer);
+    vault_endpoint_free(&endpoint);
+}
+
+static void make_headers(struct bare_side *side)
+{
+    char *rest = NULL;
+
+    for (char *line = strtok_r(side->exchange.headers.data, "\r\n", &rest); line;
+         line = strtok_r(NULL, "\r\n", &rest))
+        side->headers = curl_slist_append(side->headers, line);
+    side->headers = curl_slist_append(side->headers, "Expect:");
+    bench_need(side->headers != NULL, "curl_slist_append");
+}
+
+/* The options of csrc/http.c. */
+static void make_slot(struct bare_side *side, struct slot *slot, const char *ca_file)
+{
+    CURL *easy = slot->easy = curl_easy_init();
+
+    bench_need(easy != NULL, "curl_easy_init");
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
+    curl_easy_setopt(easy, CURLOPT_URL, side->exchange.url.data);
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)side->exchange.body.length);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, side->exchange.body.data);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, side->headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "lua-resty-vaults/" VAULT_VERSION);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+}
+
+void bare_open(const struct bare_target *target)
+{
+    struct bare_side *side = &bare_side;
+
+    sign_once(&side->exchange, target);
+    make_headers(side);
+    side->multi = curl_multi_init();
+    bench_need(side->multi != NULL, "curl_multi_init");
+    curl_multi_setopt(side->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)BARE_CONCURRENCY_MAX);
+    curl_multi_setopt(side->multi, CURLMOPT_MAXCONNECTS, (long)BARE_CONCURRENCY_MAX);
+    for (unsigned i = 0; i < BARE_CONCURRENCY_MAX; i++)
+        make_slot(side, &side->slots[i], target->ca_file);
+}
+
+static void send_again(struct bare_side *side, struct slot *slot)
+{
+    slot->began = bench_now_ms();
+    slot->length = 0;
+    bench_need(curl_multi_add_handle(side->multi, slot->easy) == CURLM_OK, "curl_multi_add_handle");
+}
+
+static struct slot *finished(struct bare_side *side, const CURLMsg *message)
+{
+    struct slot *slot = NULL;
+    long status = 0;
+
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot);
+    curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
+    bench_need(message->data.result == CURLE_OK && status == 200, "a bare transfer");
+    curl_multi_remove_handle(side->multi, slot->easy);
+    return slot;
+}
+
+struct bench_round bare_run(unsigned concurrency, int milliseconds)
+{
+    struct bare_side *side = &bare_side;
+    struct bench_clock clock;
+    unsigned under_way = concurrency;
+    int number;
+
+    bench_begin(&clock, milliseconds);
+    for (unsigned i = 0; i < concurrency; i++)
+        send_again(side, &side->slots[i]);
+    while (under_way) {
+        CURLMsg *message;
+
+        curl_multi_perform(side->multi, &number);
+        while ((message = curl_multi_info_read(side->multi, &number))) {
+            struct slot *slot = finished(side, message);
+            double now = bench_now_ms();
+
+            bench_count(&clock, slot->began, now);
+            if (now < clock.over)
+                send_again(side, slot);
+            else
+                under_way--;
+        }
+        if (under_way)
+            curl_multi_poll(side->multi, NULL, 0, TIMEOUT_MS, NULL);
+    }
+    return bench_end(&clock);
+}

@@ -1,0 +1,26 @@
+/* credentials_imds - credentials and region of the EC2 instance this process runs on.
+ *
+ * For:   instance metadata v2, and v1 by AWS's rules, never by a proxy.
+ *        (docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html)
+ * Never: sockets, the order of the chain.
+ */
+#ifndef VAULT_CREDENTIALS_IMDS_H
+#define VAULT_CREDENTIALS_IMDS_H
+
+#include "credential_source.h"
+
+/* The instance's role's. Off AWS it gives up within AWS_METADATA_SERVICE_TIMEOUT (1 s) for each of
+ * AWS_METADATA_SERVICE_NUM_ATTEMPTS (1). Expired keys that the service hands out are extended
+ * (static stability).
+ *
+ * VAULT_OK; NOT_CONFIGURED (AWS_EC2_METADATA_DISABLED, nobody answers, the service is turned off,
+ * the instance has no role); BAD_CONFIG (a variable); CREDENTIALS_REFUSED, THROTTLED, SERVER_ERROR,
+ * BAD_RESPONSE, NO_MEMORY; or the outcome of an exchange that came to nothing after the service had
+ * answered another. */
+extern const struct vault_credential_source vault_source_imds;
+
+/* The same service asked for placement/region: on VAULT_OK run->memory holds the region's name and
+ * no credential is set. */
+extern const struct vault_credential_source vault_source_imds_region;
+
+#endif

@@ -1,0 +1,33 @@
+/* credentials_imds_settings - where and how EC2 instance metadata is asked.
+ *
+ * For:   AWS_EC2_METADATA_* and AWS_METADATA_SERVICE_*, checked, with AWS's defaults.
+ *        (docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html)
+ * Never: asking.
+ */
+#ifndef VAULT_CREDENTIALS_IMDS_SETTINGS_H
+#define VAULT_CREDENTIALS_IMDS_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "environment.h"
+#include "message.h"
+
+struct vault_imds_settings {
+    const char *base; /* "http://169.254.169.254"; no slash behind, not NUL-ended; borrowed from the
+                         environment */
+    size_t base_length;
+    int64_t timeout_ms; /* of one exchange: AWS_METADATA_SERVICE_TIMEOUT, whole seconds, 1 .. 60 */
+    unsigned attempts;  /* at one question: AWS_METADATA_SERVICE_NUM_ATTEMPTS, 1 .. 100 */
+    bool v1_disabled;   /* AWS_EC2_METADATA_V1_DISABLED is true */
+};
+
+/* Empty variables are as if not set; "true" in any case.
+ *
+ * VAULT_OK; VAULT_NOT_CONFIGURED (AWS_EC2_METADATA_DISABLED is true), VAULT_BAD_CONFIG: `why` names
+ * the variable, `settings` is unchanged. */
+VAULT_MUST_CHECK enum vault_status
+vault_imds_settings_read(const struct vault_environment *environment,
+                         struct vault_imds_settings *settings, struct vault_message *why);
+
+#endif

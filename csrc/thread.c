@@ -1,0 +1,39 @@
+/* thread - a thread inside somebody else's program.
+ *
+ * For:   what thread.h promises.
+ * Never: what the thread does.
+ */
+#include "thread.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+
+#define STACK_BYTES (512 * 1024)
+
+int vault_thread_start(pthread_t *thread, void *(*run)(void *), void *at)
+{
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+
+    if (error)
+        return error;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    /* nginx's signals are for nginx's own thread. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    error = pthread_create(thread, &attributes, run, at);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+/* It inherits the worker's pin to one processor; it must not compete with the worker there. */
+void vault_thread_use_every_processor(void)
+{
+    cpu_set_t every;
+
+    memset(&every, 0xff, sizeof every);
+    (void)!sched_setaffinity(0, sizeof every, &every);
+}

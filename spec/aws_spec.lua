@@ -1,0 +1,165 @@
+-- aws_spec - Kong's strategy contract, and what must not be left out in silence.
+
+local core = require "vault.core"
+local rooms = require "spec.support.rooms"
+
+describe("aws", function()
+    local aws, fake, restore, variables
+
+    before_each(function()
+        variables = {}
+        fake = rooms.aws()
+        aws, restore = rooms.load({ "vault.aws" }, {
+            ["vault.fetch"] = fake, ["vault.environment"] = rooms.environment(variables),
+        })
+        fake.secrets["db/main"] = { AWSCURRENT = '{"user":"u2"}', AWSPREVIOUS = '{"user":"u1"}' }
+    end)
+    after_each(function()
+        restore()
+    end)
+
+    describe("get", function()
+        it("keeps Kong's contract", function()
+            assert.equal(core._VERSION, aws.VERSION)
+            aws.init()
+            assert.same({ '{"user":"u2"}' }, { aws.get(nil, "db/main") })
+            assert.same({ '{"user":"u2"}' }, { aws.get({}, "db/main", 1) })
+            assert.same({ '{"user":"u1"}' }, { aws.get({}, "db/main", 2) })
+            assert.same({ nil, 'planted not_found of "other"' }, { aws.get({}, "other") })
+            local value, message = aws.get({}, "db/main", 3)
+            assert.is_nil(value)
+            assert.matches("AWSPREVIOUS", message)
+        end)
+
+        it("returns an empty secret as such", function()
+            fake.secrets.empty = { AWSCURRENT = "" }
+            assert.same({ "" }, { aws.get({}, "empty") })
+        end)
+
+        it("asks for what the config and the environment say", function()
+            variables.AWS_REGION = "us-east-1"
+            aws.get({ endpoint_url = "http://localhost:1", timeout = 3, ttl = 60 }, "db/main", 2)
+            local asked = fake.asked[1]
+            asked.key = nil
+            assert.same({ secret_id = "db/main", stage = "AWSPREVIOUS", region = "us-east-1",
+                          endpoint_url = "http://localhost:1", timeout = 3 }, asked)
+        end)
+
+        it("takes a config as Kong hands it over, with null for what is not set", function()
+            local null = newproxy()
+            assert.truthy(aws.get({
+                region = "us-east-1", endpoint_url = null, assume_role_arn = null, ttl = null,
+                role_session_name = "KongVault", sts_endpoint_url = null, neg_ttl = null,
+                resurrect_ttl = null, base64_decode = false, whatever = null, other = "",
+            }, "db/main"))
+        end)
+
+        it("decodes base64 where the config says so", function()
+            fake.secrets.b64 = { AWSCURRENT = "YQBiCg==" }
+            fake.secrets.bad = { AWSCURRENT = "canary-no-base64" }
+            assert.same({ "a\0b\n" }, { aws.get({ base64_decode = true }, "b64") })
+            assert.same({ "YQBiCg==" }, { aws.get({}, "b64") })
+            local value, message = aws.get({ base64_decode = true }, "bad")
+            assert.is_nil(value)
+            assert.falsy(message:find("canary", 1, true))
+        end)
+
+        it("leaves a SecretBinary as it is: it is bytes already", function()
+            fake.secrets.bytes = { AWSCURRENT = "\0\255", binary = true }
+            assert.same({ "\0\255" }, { aws.get({ base64_decode = true }, "bytes") })
+        end)
+
+        it("raises for a mistake of the caller's, at his place", function()
+            for _, call in ipairs { function() aws.get({}, nil) end, function() aws.get({}, 7) end,
+                                    function() aws.get("text", "db/main") end } do
+                local ok, message = pcall(call)
+                assert.is_false(ok)
+                assert.matches("aws_spec.lua:%d+: %w+ must be", message)
+            end
+        end)
+    end)
+
+    describe("what is not supported yet is an error:", function()
+        local KEY = { access_key_id = "AKIDEXAMPLE", secret_access_key = "canary" }
+        local ROLE = "arn:aws:iam::123456789012:role/reader"
+        local ROWS = {
+            { KEY, nil, "access_key_id (entity) is not supported yet" },
+            { { assume_role_arn = ROLE }, nil, "assume_role_arn (entity) is not supported yet" },
+            { { external_id = "x" }, nil, "external_id (entity) is not supported yet" },
+            { {}, { KONG_VAULT_AWS_ASSUME_ROLE_ARN = ROLE },
+                "assume_role_arn (KONG_VAULT_AWS_ASSUME_ROLE_ARN) is not supported yet" },
+            { {}, { KONG_VAULT_AWS_EXTERNAL_ID = "x" },
+                "external_id (KONG_VAULT_AWS_EXTERNAL_ID) is not supported yet" },
+            { { secret_access_key = "canary" }, nil, "access_key_id is missing" },
+            { { session_token = "canary" }, nil, "session_token is there without a key" },
+            { { allow = { "canary*" } }, nil, "field allow is not known or not supported yet" },
+            { { regoin = "canary" }, nil, "field regoin is not known or not supported yet" },
+            { { ["a\nb"] = 1 }, nil, "field a\\x0ab is not known or not supported yet" },
+        }
+        for _, row in ipairs(ROWS) do
+            it(row[3], function()
+                for name, value in pairs(row[2] or {}) do
+                    variables[name] = value
+                end
+                local settled, message, word = aws.settle({ resource = "n" }, row[1])
+                assert.is_nil(settled)
+                assert.truthy(message:find(row[3], 1, true), message)
+                assert.falsy(message:find("canary", 1, true))
+                assert.equal("bad_config", word)
+                assert.same({ nil, message }, { aws.get(row[1], "n") })
+                assert.equal(0, #fake.asked)
+            end)
+        end
+    end)
+
+    describe("settle", function()
+        it("gives resource and key beside what config settles", function()
+            local settled = aws.settle({ resource = "n", config = { ttl = 5 } }, { ttl = 60 })
+            assert.equal("n", settled.resource)
+            assert.equal(5, settled.ttl)
+            assert.matches("^%x+$", settled.key)
+            assert.equal(64, #settled.key)
+        end)
+
+        it("has one key for what selects the same bytes, whatever the policy", function()
+            local function key(parts, conf)
+                return aws.settle(parts, conf).key
+            end
+            local one = key({ resource = "n" })
+            assert.equal(one, key({ resource = "n", version = 1, key = "k",
+                                    config = { ttl = 5, base64_decode = true } }, { timeout = 1 }))
+            assert.not_equal(one, key({ resource = "n", version = 2 }))
+            assert.not_equal(one, key({ resource = "m" }))
+            assert.not_equal(one, key({ resource = "n", config = { region = "eu-west-1" } }))
+            assert.not_equal(one, key({ resource = "n" }, { endpoint_url = "http://localhost" }))
+        end)
+
+        it("hands on the failure of the hash", function()
+            restore()
+            local broken = setmetatable({
+                sha256 = function() return nil, "planted", "no_memory" end,
+            }, { __index = core })
+            aws, restore = rooms.load({ "vault.aws" }, {
+                ["vault.fetch"] = fake, ["vault.environment"] = rooms.environment({}),
+                ["vault.core"] = broken,
+            })
+            assert.same({ nil, "planted", "no_memory" }, { aws.settle({ resource = "n" }) })
+            assert.same({ nil, "planted" }, { aws.get({}, "n") })
+        end)
+
+        it("hands on what is wrong with the config", function()
+            local settled, message, word = aws.settle({ resource = "n" }, { ttl = "canary" })
+            assert.is_nil(settled)
+            assert.truthy(message)
+            assert.equal("bad_config", word)
+        end)
+    end)
+
+    it("load joins by the key and hands over what on_done returns", function()
+        local settled = aws.settle({ resource = "db/main" }, { region = "us-east-1" })
+        local kept = aws.load(settled, function(result) return { result.payload } end)
+        assert.same({ '{"user":"u2"}' }, kept)
+        assert.equal(settled.key, fake.asked[1].key)
+        assert.equal('{"user":"u2"}', aws.load(settled).payload)
+    end)
+end)

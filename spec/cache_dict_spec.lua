@@ -1,0 +1,114 @@
+-- cache_dict_spec - what workers tell each other through the shared dict (vault.cache).
+
+local cache = require "vault.cache"
+local light = require "spec.support.light"
+local loads = require "spec.support.loads"
+
+local failing, loader, payload, policy = loads.failing, loads.loader, loads.payload, loads.policy
+
+describe("the cache's shared dict", function()
+    local world, dict, warned, one
+
+    local function worker(options)
+        options = options or {}
+        return cache.new { dict = not options.alone and dict or nil, now = world.ngx.now,
+                           max_entries = options.max_entries,
+                           warn = function(message) warned[#warned + 1] = message end }
+    end
+
+    before_each(function()
+        world, warned = light.new(), {}
+        dict = world:dict()
+        one = worker()
+    end)
+
+    it("spares other workers the fetch", function()
+        local source = loader("a")
+        source.version_id, source.binary = "v7", true
+        payload(one, policy(), source)
+        local snapshot = worker():get(policy(), source.load)
+        assert.equal(1, source.calls)
+        assert.equal("a", snapshot.payload)
+        assert.equal("v7", snapshot.version_id)
+        assert.is_true(snapshot.binary)
+        assert.equal(world.clock + 10, snapshot.good_until)
+    end)
+
+    local PAYLOADS = { "", "\n", "a\nb\n", "\0", "a\0b", "\r\n\0\255", "1.000 v s\nx", " b\n",
+                       ("\0\1\n"):rep(20000), "b\n" }
+    for i, text in ipairs(PAYLOADS) do
+        it("brings every byte of payload " .. i, function()
+            for _, binary in ipairs { true, false } do
+                local source = loader(text)
+                source.binary = binary
+                payload(worker(), policy { key = i }, source)
+                local snapshot = worker():get(policy { key = i }, source.load)
+                assert.is_true(text == snapshot.payload)
+                assert.equal(binary, snapshot.binary)
+                dict:delete("s:" .. i)
+            end
+        end)
+    end
+
+    it("takes an answer without VersionId", function()
+        local source = loader("a")
+        source.version_id = ""
+        payload(one, policy(), source)
+        payload(worker(), policy(), source)
+        assert.equal(1, source.calls)
+    end)
+
+    for _, garbage in ipairs { "", "x", "1.5", "1.5 v1 q\nx", "1.5 v1 s", "nan v1 s\nx",
+                               7, true, "-1.0 v1 s\nx", "1e9 v s\nx", "\0" } do
+        it(("garbage is ignored: %q"):format(tostring(garbage)), function()
+            dict:safe_set("s:k", garbage)
+            dict:safe_set("n:k", garbage)
+            assert.equal("a", payload(one, policy { neg_ttl = 5 }, loader("a")))
+            assert.equal("a", payload(worker(), policy(), loader("b")))
+        end)
+    end
+
+    it("brings a newer snapshot, which ends the older one", function()
+        local two = worker()
+        local old = one:get(policy(), loader("a").load)
+        assert.equal("a", payload(two, policy(), loader("b")))
+        world:pass(10)
+        payload(two, policy(), loader("b"))
+        local source = loader("c")
+        assert.equal("b", payload(one, policy(), source))
+        assert.equal(0, source.calls)
+        assert.equal(0, old.good_until)
+    end)
+
+    it("does not bring back an older one", function()
+        local two = worker()
+        payload(two, policy(), loader("a"))
+        local text = dict:get("s:k")
+        world:pass(10)
+        payload(one, policy(), loader("b"))
+        dict:safe_set("s:k", text)
+        world:pass(10)
+        assert.equal("b", payload(one, policy { resurrect_ttl = 60 }, failing("timeout")))
+    end)
+
+    it("that is full warns, and the value is served", function()
+        dict.full = true
+        local source = loader("a")
+        assert.equal("a", payload(one, policy(), source))
+        assert.equal("a", payload(one, policy(), source))
+        assert.equal(1, source.calls)
+        assert.same({ "the shared dict takes no more secrets: no memory" }, warned)
+        assert.same({ nil, "planted not_found", "not_found" },
+            { payload(one, policy { key = "m", neg_ttl = 5 }, failing("not_found")) })
+    end)
+
+    it("can be left out", function()
+        one = worker { alone = true }
+        local source = loader("a")
+        payload(one, policy(), source)
+        payload(one, policy(), source)
+        assert.equal(1, source.calls)
+        payload(worker { alone = true }, policy(), source)
+        assert.equal(2, source.calls)
+    end)
+end)

@@ -1,0 +1,161 @@
+-- cli_spec - bin/vaults as a script sees it: a value and 0, or one line on standard error and 1.
+
+local aws = require "spec.support.aws"
+local child = require "spec.support.child"
+local system = require "spec.support.system"
+
+local CANARY = "canary-5ecret"
+
+describe("bin/vaults", function()
+    local fake, folder
+
+    setup(function()
+        fake = aws.start()
+        folder = system.folder()
+    end)
+    teardown(function()
+        fake:stop()
+        system.remove(folder)
+    end)
+
+    local function run(arguments, env)
+        local words = { system.root() .. "/bin/vaults", unpack(arguments) }
+        words.env = env or fake:env()
+        return child.run(words)
+    end
+
+    local function shows(value, arguments, env)
+        local ended = run(arguments, env)
+        assert.equal("", ended.err)
+        assert.is_true(value == ended.out, ended.out)
+        assert.equal(0, ended.code)
+    end
+
+    local function fails(word, arguments, env)
+        local ended = run(arguments, env)
+        assert.equal("", ended.out)
+        assert.equal(1, ended.code)
+        local message, seen = ended.err:match("^vaults: ([ -~]+) %[([%l_%d]+)%]\n$")
+        assert.truthy(message, ended.err)
+        assert.equal(word, seen)
+        assert.falsy(ended.err:find("canary", 1, true))
+        assert.falsy(ended.err:find(aws.SECRET_KEY, 1, true))
+        return message
+    end
+
+    describe("get", function()
+        it("prints the value and nothing else", function()
+            fake:put("db/main", '{"user":"u\\n","empty":"","b":"YQBi"}')
+            fake:put("whole", "two\nlines\n")
+            shows("u\n", { "get", "{vault://aws/db/main/user}" })
+            shows("u\n", { "get", "aws/db/main/user" })
+            shows("", { "get", "aws/db/main/empty" })
+            shows("a\0b", { "get", "aws/db/main/b?base64_decode=true" })
+            shows("two\nlines\n", { "get", "aws/whole" })
+        end)
+
+        it("knows versions", function()
+            fake:put("turned", '{"k":"old"}')
+            fake:put("turned", '{"k":"new"}')
+            shows("new", { "get", "aws/turned/k#1" })
+            shows("old", { "get", "{vault://aws/turned/k#2}" })
+        end)
+
+        it("needs no network and no credentials for the environment", function()
+            local env = { MY_SECRET = "s", MY_JSON = '{"k":"v"}' }
+            shows("s", { "get", "{vault://env/my-secret}" }, env)
+            shows("s", { "get", "env/my-secret" }, env)
+            shows("v", { "get", "$env://MY_JSON/k" }, env)
+        end)
+
+        local ROWS = {
+            { "not_found", "aws/missing.x/k" },
+            { "access_denied", "aws/denied.x/k" },
+            { "expired_token", "aws/expired.x/k" },
+            { "invalid_request", "aws/ctl.x/k" },
+            { "key_not_found", "aws/x/other" },
+            { "json_syntax", "aws/secret/key" },
+            { "bad_response", "aws/malformed.x" },
+            { "server_error", "aws/status-500.x" },
+            { "connection_lost", "aws/reset-before.x" },
+            { "too_large", "aws/huge.x" },
+            { "bad_base64", "aws/secret?base64_decode=true" },
+            { "bad_reference", "aws" }, { "bad_reference", "" }, { "bad_reference", "--help" },
+            { "bad_reference", "aws/x#3" }, { "bad_reference", "aws/x?ttl=" .. "soon" },
+            { "bad_reference", "aws/a\nb" }, { "bad_reference", "aws/a\27[31mb" },
+            { "unknown_vault", "other/x" }, { "unknown_vault", "$secret://aws/john/x/k" },
+            { "not_found", "env/not-set" }, { "refused", "env/aws-secret-access-key" },
+            { "refused", "$env://AWS_SESSION_TOKEN" },
+        }
+        for _, row in ipairs(ROWS) do
+            it(("says %s of %q in one line"):format(row[1], row[2]), function()
+                fake:put("secret", CANARY)
+                fails(row[1], { "get", row[2] })
+            end)
+        end
+
+        it("shows neither credentials nor what AWS says back of them", function()
+            local env = fake:env { AWS_ACCESS_KEY_ID = aws.ACCESS_KEY,
+                                   AWS_SECRET_ACCESS_KEY = CANARY }
+            fails("credentials_refused", { "get", "aws/x" }, env)
+            env.AWS_SECRET_ACCESS_KEY, env.AWS_SESSION_TOKEN = aws.SECRET_KEY, CANARY
+            fails("credentials_refused", { "get", "aws/leak.x" }, env)
+        end)
+
+        it("says what is not set", function()
+            local env = fake:env { AWS_EC2_METADATA_DISABLED = "true" }
+            env.AWS_REGION = nil
+            assert.matches("AWS_DEFAULT_REGION", fails("no_region", { "get", "aws/x" }, env))
+            env.AWS_REGION, env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY = "us-east-1", nil, nil
+            fails("no_credentials", { "get", "aws/x" }, env)
+            env.AWS_REGION = "US_EAST\n"
+            fails("bad_config", { "get", "aws/x" }, env)
+        end)
+
+        it("says that nobody is there", function()
+            local env = fake:env {
+                AWS_ENDPOINT_URL_SECRETS_MANAGER = "http://127.0.0.1:" .. system.free_port(),
+                AWS_MAX_ATTEMPTS = "1",
+            }
+            fails("connect_failed", { "get", "aws/x" }, env)
+            env.AWS_ENDPOINT_URL_SECRETS_MANAGER = "gopher://localhost"
+            fails("bad_endpoint", { "get", "aws/x" }, env)
+        end)
+
+        it("keeps to the time it is given", function()
+            local began = system.now()
+            fails("timeout", { "get", "aws/hang.x" }, fake:env { KONG_VAULT_AWS_TIMEOUT = "0.5" })
+            assert.is_true(system.now() - began < 5)
+        end)
+
+        it("does not call it a success where the value could not be written", function()
+            local ended = child.run { "sh", "-c", 'exec "$0" get aws/x/user >/dev/full',
+                                      system.root() .. "/bin/vaults", env = fake:env() }
+            assert.equal(1, ended.code)
+            assert.matches("^vaults: [^\n]+ %[internal%]\n$", ended.err)
+        end)
+    end)
+
+    it("shows how it is used for anything else", function()
+        for _, arguments in ipairs { {}, { "got", "aws/x" }, { "get" }, { "get", "aws/x", "y" },
+                                     { "" }, { "--help" } } do
+            local ended = run(arguments)
+            assert.equal(1, ended.code)
+            assert.equal("", ended.out)
+            assert.matches("^usage: vaults get REFERENCE\n", ended.err)
+        end
+    end)
+
+    it("finds the checkout however it is called", function()
+        local root = system.root()
+        for _, call in ipairs {
+            { root, "bin/vaults" }, { root, "./bin/vaults" }, { root .. "/bin", "./vaults" },
+            { root .. "/spec", "../bin/vaults" }, { "/", root .. "/bin/vaults" },
+        } do
+            local ended = child.run { "sh", "-c", 'cd "$0" && exec "$1" get env/one', call[1],
+                                      call[2], env = { ONE = "1", LUA_PATH = ";;" } }
+            assert.equal("", ended.err)
+            assert.equal("1", ended.out)
+        end
+    end)
+end)

@@ -1,0 +1,308 @@
+-- fetch_spec - one fetch for all who ask, in every phase.
+
+local engine = require "spec.support.engine"
+
+describe("fetch", function()
+    local rig, world, core
+
+    before_each(function()
+        rig = engine.new()
+        world, core = rig.world, rig.core
+    end)
+    after_each(function()
+        rig:stop()
+    end)
+
+    local function load_fetch(phase)
+        return rig:load(phase)
+    end
+
+    local function ask(...)
+        return rig:ask(...)
+    end
+
+    describe("in a phase that can wait", function()
+        it("submits once for all who ask for a key, and gives all the same", function()
+            local fetch = load_fetch()
+            fetch.configure { ca_file = "/ca.pem" }
+            local threads, calls = {}, 0
+            for i = 1, 5 do
+                threads[i] = ask("a", "content", function(result)
+                    calls = calls + 1
+                    return { cut = result.payload }
+                end)
+            end
+            local other = ask("b")
+            assert.equal(2, #core.submitted)
+            assert.equal("a", core.submitted[1].request.secret_id)
+            assert.equal("/ca.pem", core.submitted[1].settings.ca_file)
+            world:pass(0.1)
+            core.finish(1, { payload = "A" })
+            world:pass(0.1)
+            assert.equal(1, calls)
+            for i = 1, 5 do
+                assert.is_true(threads[i].done)
+                assert.equal("A", threads[i].results[1].cut)
+                assert.equal(threads[1].results[1], threads[i].results[1])
+            end
+            assert.is_false(other.done or false)
+            core.finish(2, { payload = "B" })
+            world:pass(0.1)
+            assert.equal("B", other.results[1].payload)
+        end)
+
+        it("gives all the same failure", function()
+            load_fetch()
+            local seen
+            local one = ask("a", nil, function(...) seen = { ... } end)
+            local two = ask("a")
+            core.finish(1, nil, "planted", "timeout")
+            world:pass(0.1)
+            assert.same({ nil, "planted", "timeout" }, seen)
+            assert.same({ nil, "planted", "timeout" }, one.results)
+            assert.same(one.results, two.results)
+        end)
+
+        it("submits again once a fetch is over", function()
+            load_fetch()
+            for number = 1, 3 do
+                local one = ask("a")
+                core.finish(number, { payload = number })
+                world:pass(0.1)
+                assert.equal(number, one.results[1].payload)
+            end
+            assert.equal(3, #core.submitted)
+        end)
+
+        it("hands on why nothing was submitted", function()
+            load_fetch()
+            core.refuses = "unsupported"
+            assert.same({ nil, "planted unsupported", "unsupported" }, ask("a").results)
+            core.refuses = nil
+            ask("a")
+            assert.equal(1, #core.submitted)
+        end)
+
+        it("calls on_done once, and its failure is an internal one of all who wait", function()
+            load_fetch()
+            local calls = 0
+            local one = ask("a", nil, function()
+                calls = calls + 1
+                error("planted")
+            end)
+            local two, other = ask("a"), ask("b")
+            core.finish(1, { payload = "A" })
+            core.finish(2, { payload = "B" })
+            world:pass(0.1)
+            for _, thread in ipairs { one, two } do
+                assert.is_nil(thread.results[1])
+                assert.equal("internal", thread.results[3])
+                assert.matches("the cache failed", thread.results[2])
+            end
+            assert.equal(1, calls)
+            assert.equal("B", other.results[1].payload)
+        end)
+
+        it("waits a second longer than the engine may take", function()
+            load_fetch()
+            local default, short = ask("a"), ask("b", nil, nil, 2)
+            world:pass(2.9)
+            assert.falsy(short.done)
+            world:pass(0.2)
+            assert.equal("timeout", short.results[3])
+            world:pass(7.8)
+            assert.falsy(default.done)
+            world:pass(0.2)
+            assert.equal("timeout", default.results[3])
+        end)
+
+        it("serves those who wait where the first who asked is gone", function()
+            load_fetch()
+            local first = ask("a")
+            local second = ask("a")
+            first.killed = true
+            core.finish(1, { payload = "A" })
+            world:pass(0.1)
+            assert.equal("A", second.results[1].payload)
+        end)
+    end)
+
+    describe("in a phase that cannot wait", function()
+        for _, phase in ipairs { "set", "header_filter", "body_filter", "log", "balancer",
+                                 "ssl_session_store" } do
+            it(phase .. " starts the fetch and says so", function()
+                load_fetch()
+                local kept = nil
+                local one = ask("a", phase, function(result) kept = result end)
+                assert.is_nil(one.results[1])
+                assert.equal("pending", one.results[3])
+                assert.matches(phase, one.results[2])
+                assert.equal("pending", ask("a", phase).results[3])
+                assert.equal(1, #core.submitted)
+                core.finish(1, { payload = "A" })
+                world:pass(0.02)
+                assert.equal("A", kept.payload)
+                assert.equal(0, world.waits)
+            end)
+        end
+
+        it("exit_worker starts nothing", function()
+            load_fetch()
+            assert.same({ nil, "the worker is leaving", "cancelled" },
+                ask("a", "exit_worker").results)
+            assert.equal(0, #core.submitted)
+            assert.equal(0, world.timer_count)
+        end)
+
+        it("tells the next who asks what the fetch failed with", function()
+            load_fetch()
+            assert.equal("pending", ask("a", "log").results[3])
+            core.finish(1, nil, "planted", "not_found")
+            world:pass(0.02)
+            assert.same({ nil, "planted", "not_found" }, ask("a", "log").results)
+            assert.equal(2, #core.submitted)
+            assert.equal("pending", ask("a", "log").results[3])
+            core.finish(2, { payload = "A" })
+            world:pass(0.02)
+            assert.equal("pending", ask("a", "log").results[3])
+        end)
+
+        it("forgets a failure that a later success has overtaken", function()
+            load_fetch()
+            ask("a", "log")
+            core.finish(1, nil, "planted", "not_found")
+            world:pass(0.02)
+            ask("a")
+            core.finish(2, { payload = "A" })
+            world:pass(0.02)
+            assert.equal("pending", ask("a", "log").results[3])
+        end)
+
+        it("keeps a bounded number of failures", function()
+            load_fetch()
+            for i = 1, 2500 do
+                ask("k" .. i, "log")
+                core.finish(i, nil, "planted", "not_found")
+                world:pass(0.02)
+            end
+            local known = 0
+            for i = 1, 2500 do
+                local answer = ask("k" .. i, "log")
+                known = known + (answer.results[3] == "not_found" and 1 or 0)
+            end
+            assert.is_true(known >= 1 and known <= 1000)
+        end)
+
+        it("collects itself where timers vanish", function()
+            load_fetch()
+            world.timers = "vanish"
+            ask("a", "log")
+            core.finish(1, { payload = "A" })
+            assert.equal("A", ask("a", "log").results[1].payload)
+        end)
+    end)
+
+    describe("in init", function()
+        it("blocks, without the engine's thread", function()
+            local fetch = load_fetch()
+            fetch.configure { ca_file = "/ca.pem" }
+            core.outcome = { { payload = "A" } }
+            for _, phase in ipairs { "init", "init_worker" } do
+                local seen
+                local one = ask("a", phase, function(...)
+                    seen = { ... }
+                    return "kept"
+                end)
+                assert.equal("kept", one.results[1])
+                assert.same({ { payload = "A" } }, seen)
+                assert.equal("/ca.pem", core.ran.settings.ca_file)
+            end
+            assert.equal(0, #core.submitted)
+        end)
+
+        it("hands on the failure, and on_done's own", function()
+            load_fetch()
+            core.outcome = { nil, "planted", "not_found" }
+            assert.same({ nil, "planted", "not_found" }, ask("a", "init").results)
+            local one = ask("a", "init", function() error("planted") end)
+            assert.equal("internal", one.results[3])
+        end)
+
+        it("spends one init_timeout over all fetches", function()
+            local fetch = load_fetch()
+            fetch.configure { init_timeout = 10 }
+            core.outcome = { { payload = "A" } }
+            local run, took = core.run, 4
+            function core.run(...)
+                world.clock = world.clock + took
+                return run(...)
+            end
+            ask("a", "init")
+            assert.equal(10, core.ran.request.timeout or 10)
+            ask("b", "init")
+            assert.is_true(math.abs(core.ran.request.timeout - 6) < 0.01)
+            ask("c", "init", nil, 1)
+            assert.equal(1, core.ran.request.timeout)
+            core.ran = nil
+            local late = ask("d", "init")
+            assert.is_nil(core.ran)
+            assert.equal("timeout", late.results[3])
+            assert.matches("init_timeout of 10 s", late.results[2])
+            rig:with_socket()
+            world:call("init_worker", fetch.init_worker)
+            assert.same({ payload = "A" }, ask("d", "init_worker").results[1])
+        end)
+    end)
+
+    describe("without nginx", function()
+        it("blocks, and has no init_timeout", function()
+            local function as_it_is(result)
+                return result
+            end
+            local fetch = load_fetch(false)
+            fetch.configure { init_timeout = 0.5 }
+            core.outcome = { { payload = "A" } }
+            for _ = 1, 3 do
+                assert.equal("A", fetch.get("a", { timeout = 60 }, as_it_is).payload)
+                assert.equal(60, core.ran.request.timeout)
+            end
+            core.outcome = { nil, "planted", "no_credentials" }
+            assert.same({ nil, "planted", "no_credentials" }, { fetch.get("a", {}, as_it_is) })
+        end)
+    end)
+
+    describe("a module that came too late for the environment", function()
+        local EXPLAINED = { no_credentials = true, no_region = true, bad_profile = true,
+                            not_found = false, timeout = false, credentials_refused = false }
+
+        -- What is said of `word` by a module first loaded in `loaded_in`.
+        local function said(loaded_in, captured_here, word, phase)
+            core.captured_here = captured_here
+            load_fetch(loaded_in)
+            core.outcome = { nil, "planted", word }
+            local one = ask("a", phase)
+            if not one.done then
+                core.finish(#core.submitted, nil, "planted", word)
+                world:pass(0.02)
+            end
+            assert.equal(word, one.results[3])
+            return one.results[2]
+        end
+
+        for word, explained in pairs(EXPLAINED) do
+            it((explained and "says so for " or "does not say so for ") .. word, function()
+                for _, phase in ipairs { "content", "init_worker" } do
+                    local message = said("init_worker", true, word, phase)
+                    assert.equal(explained, message:find("init_by_lua", 1, true) ~= nil)
+                    assert.equal("planted", message:sub(1, 7))
+                end
+            end)
+        end
+
+        it("is none where it came in init, or where another has captured it before", function()
+            assert.equal("planted", said("init", true, "no_credentials"))
+            assert.equal("planted", said("init", true, "no_credentials", "init"))
+            assert.equal("planted", said("content", false, "no_credentials"))
+        end)
+    end)
+end)

@@ -1,0 +1,126 @@
+-- splits_spec - where the name ends in APISIX's references, which only AWS knows (vault.resolve).
+
+local node = require "spec.support.node"
+
+describe("APISIX's path", function()
+    local one, aws
+
+    before_each(function()
+        one = node.new()
+        aws = one.aws
+        one:start_worker()
+    end)
+    after_each(function()
+        one:stop()
+    end)
+
+    local function get(text)
+        return one.resolve.get(text)
+    end
+
+    local function fails(...)
+        return one:fails(...)
+    end
+
+    local function asked()
+        return one:asked()
+    end
+
+    before_each(function()
+        aws.secrets["a/b"] = { AWSCURRENT = '{"c":"v","c/d":"w"}' }
+    end)
+
+    it("is tried with the longest name first", function()
+        assert.equal("v", get("$secret://aws/john/a/b/c"))
+        assert.same({ "a/b/c", "a/b" }, asked())
+    end)
+
+    for _, word in ipairs { "not_found", "access_denied" } do
+        it("is tried further after " .. word, function()
+            aws.secrets["a/b/c"] = word
+            assert.equal("v", get("$secret://aws/john/a/b/c"))
+            assert.same({ "a/b/c", "a/b" }, asked())
+        end)
+    end
+
+    for _, word in ipairs { "throttled", "timeout", "server_error", "no_credentials", "pending",
+                            "credentials_refused", "decryption_failed", "invalid_request" } do
+        it("is not tried further after " .. word, function()
+            aws.secrets["a/b/c"] = word
+            fails(word, "$secret://aws/john/a/b/c", '"a/b/c"')
+            assert.same({ "a/b/c" }, asked())
+        end)
+    end
+
+    it("fails with the first failure where no way of splitting works", function()
+        aws.secrets["x/y/z"] = "access_denied"
+        fails("access_denied", "$secret://aws/john/x/y/z", '"x/y/z"')
+        assert.same({ "x/y/z", "x/y", "x" }, asked())
+        fails("not_found", "$secret://aws/john/x/y", '"x/y"')
+    end)
+
+    it("is tried six times at most", function()
+        fails("not_found", "$secret://aws/john/1/2/3/4/5/6/7/8/9")
+        assert.equal(6, #asked())
+    end)
+
+    it("stops at the secret it found, whatever the key", function()
+        fails("key_not_found", "$secret://aws/john/a/b/x", 'key "x" of secret "a/b"')
+        aws.secrets.a = { AWSCURRENT = '{"b/x":"other"}' }
+        fails("key_not_found", "$secret://aws/john/a/b/x")
+    end)
+
+    it("has slashes in the key where the name is short", function()
+        aws.secrets["a/b"] = nil
+        aws.secrets.a = { AWSCURRENT = '{"b/c":"deep"}' }
+        assert.equal("deep", get("$secret://aws/john/a/b/c"))
+    end)
+
+    it("is split first as it was for the last reference of the shape", function()
+        aws.secrets["e/f"] = { AWSCURRENT = '{"g":"v2"}' }
+        get("$secret://aws/john/a/b/c")
+        asked()
+        assert.equal("v2", get("$secret://aws/john/e/f/g"))
+        assert.same({ "e/f" }, asked())
+        one:start_worker()
+        aws.secrets["h/i"] = { AWSCURRENT = '{"j":"v3"}' }
+        assert.equal("v3", get("$secret://aws/john/h/i/j"))
+        assert.same({ "h/i" }, asked())
+    end)
+
+    it("remembers per vault and number of segments", function()
+        get("$secret://aws/john/a/b/c")
+        asked()
+        get("$secret://aws/mary/a/b/c")
+        assert.equal("a/b/c", asked()[1])
+        get("$secret://aws/john/a/b/c/d")
+        assert.equal("a/b/c/d", asked()[1])
+    end)
+
+    it("is tried in the other ways too where the remembered one fails", function()
+        get("$secret://aws/john/a/b/c")
+        asked()
+        aws.secrets["k/l/m"] = { AWSCURRENT = "whole" }
+        assert.equal("whole", get("$secret://aws/john/k/l/m"))
+        assert.same({ "k/l", "k/l/m" }, asked())
+        assert.equal("whole", get("$secret://aws/john/k/l/m"))
+        assert.same({}, asked())
+    end)
+
+    for _, garbage in ipairs { 0, 99, -1, 1.5, "x", true } do
+        it("is not led astray by what the dict holds: " .. tostring(garbage), function()
+            one.dict:safe_set("split:aws/john 3", garbage)
+            assert.equal("v", get("$secret://aws/john/a/b/c"))
+            assert.same({ "a/b/c", "a/b" }, asked())
+        end)
+    end
+
+    it("works where the dict is full, or there is none", function()
+        one.dict.full = true
+        assert.equal("v", get("$secret://aws/john/a/b/c"))
+        one:start_worker { alone = true }
+        asked()
+        assert.equal("v", get("$secret://aws/john/a/b/c"))
+        assert.equal("w", get("$secret://aws/john/a/b/c/d"))
+    end)
+end)

@@ -1,0 +1,137 @@
+-- asker - who asks Secrets Manager when the world is as the spec says.
+--
+-- For:   variables and files for every place that credentials come from; one secret asked for with
+--        them by bin/vaults; whose keys it was read with; that nobody was shown any of them.
+-- Never: what the servers do (aws, identity).
+
+local aws = require "spec.support.aws"
+local child = require "spec.support.child"
+local identity = require "spec.support.identity"
+local system = require "spec.support.system"
+
+local _M = {}
+local methods = {}
+local metatable = { __index = methods }
+
+_M.ROLE = "arn:aws:iam::123456789012:role/"
+
+-- Both servers and a folder; stop() ends them. The links of the chain are in .links, in order.
+function _M.start()
+    local self = setmetatable({ folder = system.folder(), shown = {} }, metatable)
+    self.aws = aws.start()
+    self.server = identity.start(self.aws)
+    return self
+end
+
+function methods:stop()
+    for _, one in ipairs { self.server or false, self.aws or false } do
+        if one then
+            one:stop()
+        end
+    end
+    system.remove(self.folder)
+end
+
+function methods:reset()
+    self.aws:reset()
+    self.server:reset()
+end
+
+function methods:write(name, text)
+    return system.write(self.folder .. "/" .. name, text)
+end
+
+-- The tables of `...` in one, the later over the earlier; false takes a name away.
+function _M.merge(...)
+    local merged = {}
+    for i = 1, select("#", ...) do
+        for name, value in pairs((select(i, ...)) or {}) do
+            merged[name] = value or nil
+        end
+    end
+    return merged
+end
+
+-- What sends the library to the servers; nobody's keys are in it, and no metadata service.
+function methods:env(...)
+    return _M.merge({
+        HOME = self.folder, AWS_REGION = "us-east-1", AWS_EC2_METADATA_DISABLED = "true",
+        AWS_ENDPOINT_URL_SECRETS_MANAGER = self.aws.url, AWS_ENDPOINT_URL_STS = self.server.url,
+    }, ...)
+end
+
+-- The links of the chain: each gives the variables with which it, and no other, has something.
+-- What they are called is who asks then.
+
+_M.LINKS = { "environment", "profile", "container", "web", "imds" }
+_M.links = {}
+
+function _M.links.environment(self)
+    local keys = self.server:issue("environment")
+    return { AWS_ACCESS_KEY_ID = keys.access_key, AWS_SECRET_ACCESS_KEY = keys.secret_key,
+             AWS_SESSION_TOKEN = keys.token }
+end
+
+-- Static keys as a profile's properties; who has them is called `name`.
+function methods:keys(name)
+    local keys = self.server:issue(name)
+    return { aws_access_key_id = keys.access_key, aws_secret_access_key = keys.secret_key,
+             aws_session_token = keys.token }
+end
+
+function methods:config(sections)
+    return { AWS_CONFIG_FILE = self:write("config", identity.config(sections)) }
+end
+
+function _M.links.profile(self)
+    return self:config { default = self:keys("profile") }
+end
+
+function _M.links.container(self)
+    return { AWS_CONTAINER_CREDENTIALS_FULL_URI = self.server.url .. "/container" }
+end
+
+function _M.links.web(self)
+    return { AWS_ROLE_ARN = _M.ROLE .. "web", AWS_WEB_IDENTITY_TOKEN_FILE =
+             self:write("web-token", "CANARY.web.identity-token") }
+end
+
+function _M.links.imds(self)
+    return { AWS_EC2_METADATA_DISABLED = false, AWS_EC2_METADATA_SERVICE_ENDPOINT =
+             self.server.url }
+end
+
+-- The variables of some links together.
+function methods:linked(...)
+    local envs = {}
+    for i, name in ipairs { ... } do
+        envs[i] = _M.links[name](self)
+    end
+    return self:env(unpack(envs))
+end
+
+-- Nobody may ever be shown what is in `text`.
+function _M.assert_hidden(text)
+    assert(not text:find(identity.CANARY, 1, true), "a secret is shown: " .. text)
+end
+
+-- "vaults get" of a secret's value: { value, message, word, time, caller: whose keys it was read
+-- with, calls: what the identity server was asked since the last reset }.
+function methods:get(env, reference)
+    self.number = (self.number or 0) + 1
+    local began = system.now()
+    local ended = child.run { system.root() .. "/bin/vaults", "get",
+                              reference or "aws/s" .. self.number .. "/name", env = env }
+    local answer = { time = system.now() - began, calls = self.server:calls(),
+                     caller = next(self.aws:stats().by_caller) }
+    _M.assert_hidden(ended.err)
+    if ended.code == 0 then
+        answer.value = ended.out
+    else
+        answer.message, answer.word = ended.err:match("^vaults: ([ -~]+) %[([%l_%d]+)%]\n$")
+        answer.message = answer.message or ended.err
+    end
+    return answer
+end
+
+return _M

@@ -1,0 +1,49 @@
+/* nginx_stand_in - a program with an OpenSSL of its own, as some builds of nginx are.
+ *
+ * For:   spec/c/test_runtime.c, which builds it with csrc/runtime.c and tells by -D what it brings:
+ *        OWN_VERSION (SSL_new and a version), OWN_SSL (SSL_new alone, as 1.0.2 has it), NO_THREADS;
+ *        LIBRARY makes a library of the same, to be preloaded.
+ * Never: OpenSSL.
+ *
+ * Prints the word of the check's status, the file of SSL_new, and the message.
+ */
+#include <stdio.h>
+
+#define EXPORTED __attribute__((visibility("default")))
+
+#if defined OWN_VERSION || defined OWN_SSL
+EXPORTED void *SSL_new(void *context);
+void *SSL_new(void *context)
+{
+    return context;
+}
+#endif
+
+#ifdef OWN_VERSION
+EXPORTED unsigned long OpenSSL_version_num(void);
+unsigned long OpenSSL_version_num(void)
+{
+    return OWN_VERSION;
+}
+#endif
+
+#ifdef NO_THREADS
+EXPORTED unsigned long CRYPTO_THREAD_get_current_id(void);
+unsigned long CRYPTO_THREAD_get_current_id(void)
+{
+    return 0;
+}
+#endif
+
+#ifndef LIBRARY
+#include "runtime.h"
+
+int main(void)
+{
+    struct vault_message why = {0};
+    enum vault_status status = vault_runtime_check("OpenSSL/3.0.15", &why);
+
+    printf("%s [%s] %s\n", vault_status_row(status)->word, vault_runtime_ssl_file(), why.text);
+    return 0;
+}
+#endif

@@ -1,0 +1,103 @@
+-- node - workers of one node that resolve references: vault.resolve over a table of secrets.
+--
+-- For:   specs of vault.resolve; the clock is the spec's, the shared dict one for all workers.
+-- Never: nginx, the engine.
+
+local env = require "vault.env"
+local light = require "spec.support.light"
+local reference = require "vault.reference"
+local rooms = require "spec.support.rooms"
+
+local _M = {}
+local methods = {}
+local metatable = { __index = methods }
+
+local VAULTS = {
+    { prefix = "john", name = "aws" }, { prefix = "mary", name = "aws" },
+    { prefix = "b64", name = "aws", config = { base64_decode = true } },
+    { prefix = "app", name = "env", config = { prefix = "APP_" } },
+}
+local VARIABLES = {
+    MY_JSON = '{"user":"u","n":1}', PLAIN = "value", SIXTY_FOUR = "YQBi", JSON_64 = '{"k":"YQBi"}',
+    APP_ONE = "prefixed",
+}
+
+-- A node: aws (of rooms), world (of light), dict, parses (how many references were parsed), resolve
+-- (of the worker that was started last).
+function _M.new()
+    local world = light.new()
+    return setmetatable({ aws = rooms.aws(), world = world, dict = world:dict(), parses = 0,
+                          put_back = {} }, metatable)
+end
+
+-- Start a worker; its vault.resolve.
+--
+-- options  cached = false: without any cache; alone: without the dict; max_entries
+function methods:start_worker(options)
+    options = options or {}
+    local counted = setmetatable({
+        parse = function(text)
+            self.parses = self.parses + 1
+            return reference.parse(text)
+        end,
+    }, { __index = reference })
+    local cache, _, vaults, resolve, put_back = rooms.load(
+        { "vault.cache", "vault.aws", "vault.vaults", "vault.resolve" }, {
+            ["vault.fetch"] = self.aws, ["vault.reference"] = counted,
+            ["vault.env"] = env.new(rooms.environment(VARIABLES).get),
+            ["vault.environment"] = rooms.environment({ AWS_REGION = "us-east-1" }),
+        })
+    table.insert(self.put_back, 1, put_back)
+    vaults.set(VAULTS)
+    self.resolve = resolve
+    self.configure = function()
+        local dict = not options.alone and self.dict or nil
+        resolve.configure {
+            dict = dict, now = self.world.ngx.now, max_entries = options.max_entries,
+            cache = cache.new { dict = dict, now = self.world.ngx.now,
+                                max_entries = options.max_entries },
+        }
+    end
+    if options.cached ~= false then
+        self.configure()
+    end
+    return resolve
+end
+
+-- Give a secret a new current version.
+function methods:rotate(name, text)
+    local secret = self.aws.secrets[name]
+    secret.AWSPREVIOUS, secret.AWSCURRENT = secret.AWSCURRENT, text
+end
+
+-- The value fails with `word`; what the message must hold follows. It is printable and shows no
+-- canary.
+function methods:fails(word, text, ...)
+    local value, message, seen = self.resolve.get(text)
+    assert(value == nil, "it has a value")
+    assert(seen == word, tostring(seen))
+    for _, needle in ipairs { ... } do
+        assert(message:find(needle, 1, true), message)
+    end
+    assert(not message:find("canary", 1, true), message)
+    assert(not message:find("[^ -~]"), message)
+end
+
+-- The names that were asked for since the last call.
+function methods:asked()
+    local names = {}
+    for i, request in ipairs(self.aws.asked) do
+        names[i] = request.secret_id
+    end
+    self.aws.asked = {}
+    return names
+end
+
+-- Put all modules back.
+function methods:stop()
+    for _, put_back in ipairs(self.put_back) do
+        put_back()
+    end
+end
+
+return _M
