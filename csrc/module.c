@@ -38,12 +38,19 @@ int vault_push_failure(lua_State *state, enum vault_status status, const char *w
     return 3;
 }
 
+/* Raw: what an __index metamethod returns would be held by nothing once it is popped. */
+static void raw_field(lua_State *state, int index, const char *name)
+{
+    lua_pushstring(state, name);
+    lua_rawget(state, index);
+}
+
 const char *vault_field_text(lua_State *state, int index, const char *name, size_t *length)
 {
     const char *text = NULL;
     size_t own_length = 0;
 
-    lua_getfield(state, index, name);
+    raw_field(state, index, name);
     if (lua_type(state, -1) == LUA_TSTRING)
         text = lua_tolstring(state, -1, length ? length : &own_length);
     else if (!lua_isnil(state, -1))
@@ -58,7 +65,7 @@ lua_Number vault_field_number(lua_State *state, int index, const char *name, lua
 {
     lua_Number number = otherwise;
 
-    lua_getfield(state, index, name);
+    raw_field(state, index, name);
     if (lua_type(state, -1) == LUA_TNUMBER)
         number = lua_tonumber(state, -1);
     else if (!lua_isnil(state, -1))
@@ -162,9 +169,10 @@ static int core_getenv(lua_State *state)
             return vault_push_failure(state, VAULT_REFUSED,
                                       "the gateway's own credentials are not for references");
     value = vault_environment_get(vault_environment_process(), name);
-    if (!value)
-        return 0;
-    lua_pushstring(state, value);
+    if (value)
+        lua_pushstring(state, value);
+    else
+        lua_pushnil(state);
     return 1;
 }
 
@@ -194,7 +202,7 @@ static size_t read_headers(lua_State *state, struct vault_sigv4_header *headers)
 {
     size_t count;
 
-    lua_getfield(state, 1, "headers");
+    raw_field(state, 1, "headers");
     luaL_checktype(state, -1, LUA_TTABLE);
     count = lua_objlen(state, -1);
     luaL_argcheck(state, count <= SIGN_HEADERS_MAX, 1, "more than 64 headers");
@@ -246,6 +254,7 @@ static int core_sign(lua_State *state)
     struct vault_sigv4_request request = {.headers = headers};
     struct vault_sigv4_key key;
     enum vault_status status = VAULT_OK;
+    lua_Number seconds;
     int64_t when;
 
     luaL_checktype(state, 1, LUA_TTABLE);
@@ -259,7 +268,8 @@ static int core_sign(lua_State *state)
     key.session_token = vault_field_text(state, 1, "session_token", NULL);
     key.region = needed(state, "region", NULL);
     key.service = needed(state, "service", NULL);
-    when = (int64_t)vault_field_number(state, 1, "time", -1);
+    seconds = vault_field_number(state, 1, "time", -1);
+    when = seconds >= 0 && seconds < 1e12 ? (int64_t)seconds : -1; /* NaN is neither */
     clear_scratch(scratch);
     if (!scratch->signer)
         status = vault_signer_new(&scratch->signer);

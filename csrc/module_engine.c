@@ -136,8 +136,10 @@ static int port_take(lua_State *state)
 
     vault_fetch_free(box->taken);
     box->taken = vault_port_take(box->port, &number);
-    if (!box->taken)
-        return 0;
+    if (!box->taken) {
+        lua_pushnil(state);
+        return 1;
+    }
     lua_pushnumber(state, (lua_Number)number);
     count = vault_push_result(state, box->taken);
     vault_fetch_free(box->taken);

@@ -13,12 +13,16 @@ describe("environment", function()
                 return ({ HOME = "/root", EMPTY = "" })[name]
             end,
         }
+    end)
+
+    local function load()
         package.loaded["vault.environment"] = nil
         environment = require "vault.environment"
-    end)
+    end
 
     before_each(function()
         asked = {}
+        load()
     end)
 
     it("gives the variable, the empty one too", function()
@@ -36,6 +40,27 @@ describe("environment", function()
         assert.is_nil(value)
         assert.truthy(message)
         assert.equal("refused", word)
+    end)
+
+    it("asks C once for each, set or not", function()
+        for _ = 1, 2 do
+            assert.equal("", environment.get("EMPTY"))
+            assert.is_nil(environment.get("NOT_SET"))
+        end
+        assert.same({ "EMPTY", "NOT_SET" }, asked)
+    end)
+
+    it("asks each time in init, whose process is not the workers'", function()
+        local phase, before = "init", _G.ngx
+        _G.ngx = { get_phase = function() return phase end }
+        load()
+        environment.get("HOME")
+        environment.get("HOME")
+        phase = "init_worker"
+        environment.get("HOME")
+        environment.get("HOME")
+        _G.ngx = before
+        assert.same({ "HOME", "HOME", "HOME" }, asked)
     end)
 
     it("never asks the system itself", function()

@@ -1,7 +1,8 @@
 #!/bin/sh
-# bench - runs every program of bench/.
+# bench - runs every program of bench/, then prints a table of what they said.
 #
-# For:   `make bench`: build folder and LuaJIT as arguments; C programs are built already.
+# For:   `make bench`: build folder and LuaJIT as arguments; C programs are built already. The JSON
+#        lines stay in bench.jsonl in the build folder. docs/bench.md says how to read them.
 # Never: a verdict: figures depend on the machine; each program prints its limit beside them.
 set -u
 build=$1
@@ -10,10 +11,23 @@ failed=0
 export LUA_PATH="./?.lua;lua/?.lua;lua/?/init.lua;;"
 export LUA_CPATH="$build/?.so;;"
 
+# The server that fetch.c and gateway.lua ask runs around all of it.
+if [ -z "${VAULT_BENCH_URL:-}" ]; then
+    exec "$luajit" bench/support/upstream.lua sh "$0" "$@"
+fi
+
+results=$build/bench.jsonl
+said=$build/bench.said
+: >"$results"
+
+# A program's exit code is lost in a pipe, so its lines go by way of a file.
 run() {
-    echo "== $1"
+    name=$1
     shift
-    "$@" || { echo "bench: $1 failed"; failed=1; }
+    echo "== $name"
+    "$@" >"$said" || { echo "bench: $name failed"; failed=1; }
+    cat "$said"
+    grep '^{' "$said" >>"$results"
 }
 
 for program in bench/*; do
@@ -24,4 +38,6 @@ for program in bench/*; do
     *.sh) run "$name" sh "$program" ;;
     esac
 done
+rm -f "$said"
+"$luajit" bench/support/table.lua "$results" || failed=1
 exit $failed

@@ -159,7 +159,6 @@ static void test_turns_wait_no_longer_than_needed(void **state)
     assert_int_equal(fetch_one(loop, good.url, 5000), VAULT_OK);
     assert_int_equal(fetch_one(loop, busy.url, 5000), VAULT_SERVER_ERROR);
     assert_int_equal(atomic_load(&busy.requests), 3);
-    assert_int_equal(atomic_load(&busy.connections), 1);
     assert_true(test_clock_ms() - before < 1000); /* pauses: 50 + 100 ms at the most */
     before = test_clock_ms();
     vault_loop_turn(loop, 50);
@@ -192,7 +191,7 @@ static void test_wake(void **state)
     vault_loop_free(loop);
 }
 
-/* In flight, in a pause, waiting for a connection. */
+/* In flight, in a pause, in the queue. */
 static void test_free_cancels(void **state)
 {
     static struct server hang = {.answer = "", .end = SERVER_HANG}, busy = {.answer = BUSY};
@@ -228,7 +227,7 @@ static void test_deadline_in_the_queue(void **state)
 {
     static struct server hang = {.answer = "", .end = SERVER_HANG};
     struct vault_loop *loop = open_loop(once);
-    int64_t before = test_clock_ms();
+    int64_t before;
 
     (void)state;
     server_start(&hang);
@@ -236,6 +235,7 @@ static void test_deadline_in_the_queue(void **state)
         add(loop, hang.url, 3000);
     while (atomic_load(&hang.requests) < 64)
         vault_loop_turn(loop, 1);
+    before = test_clock_ms();
     add(loop, hang.url, 100);
     while (!ended_count && test_clock_ms() - before < 2500)
         vault_loop_turn(loop, 10000);
@@ -319,7 +319,7 @@ static void test_moments(void **state)
     (void)state;
     rest_ms(3);
     second = vault_moment_now();
-    assert_in_range(second.monotonic_ms - first.monotonic_ms, 2, 1000);
+    assert_true(second.monotonic_ms - first.monotonic_ms >= 2);
     assert_in_range(second.wall_ms / 1000 - (int64_t)time(NULL) + 2, 0, 4);
 }
 
@@ -349,7 +349,6 @@ static void test_allocations(void **state)
             vault_loop_add(loop, job);
             finish(loop);
             status = vault_fetch_status(ended[0]->fetch);
-            assert_int_equal(vault_loop_busy(loop), 0);
             forget_jobs();
         }
         (void)vault_alloc_fail(0);

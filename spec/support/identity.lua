@@ -65,8 +65,8 @@ function methods:calls()
     return self:stats().calls
 end
 
--- The records of a kind, in order: { kind, method, path, headers, proxied }, STS's with `caller` and
--- the call's parameters.
+-- The records of a kind, in order: { kind, method, path, headers, proxied }, STS's with `caller`
+-- and the call's parameters.
 function methods:records(kind)
     local found = {}
     for _, record in ipairs(self:stats().records) do
@@ -101,7 +101,7 @@ function methods:stop()
     return self.process:stop()
 end
 
--- Files and variables ------------------------------------------------------------------------------
+-- Files -------------------------------------------------------------------------------------------
 
 -- The AWS config file of the sections: { ["profile x"] = { name = value } }.
 function _M.config(sections)
