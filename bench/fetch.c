@@ -18,8 +18,8 @@
 #include "support/bare.h"
 #include "support/round.h"
 
-#define ROUND_MS   300
-#define WARM_MS    60
+#define ROUND_MS   100
+#define WARM_MS    50
 #define TIMEOUT_MS 10000
 
 /* Submit, wait for the wake-up, take: as fetch.lua's collector does. */

@@ -62,7 +62,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *at)
 {
     struct vault_transfer *transfer = at;
 
-    transfer->refused = vault_buffer_append(&transfer->exchange->answer, bytes, size * count);
+    if (transfer->refused == VAULT_OK)
+        transfer->refused = vault_buffer_append(&transfer->exchange->answer, bytes, size * count);
     return transfer->refused == VAULT_OK ? size * count : 0;
 }
 
@@ -125,7 +126,8 @@ static curl_socket_t on_socket(void *at, curlsocktype purpose, struct curl_socka
     struct vault_transfer *transfer = at;
 
     (void)purpose;
-    if (transfer->exchange->may_connect(&address->addr))
+    /* One address that is ruled out ends it: libcurl would go on to the name's next. */
+    if (transfer->refused == VAULT_OK && transfer->exchange->may_connect(&address->addr))
         return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     transfer->refused = VAULT_BAD_ENDPOINT;
     return CURL_SOCKET_BAD;

@@ -4,9 +4,9 @@
  * Never: lua_State, curl, AWS words, what a fetch does next.
  *
  * Who owns what: a job belongs to the Lua thread until it is in engine->incoming, then to the
- * engine's thread until it is in port->finished, then to the Lua thread again. Each of the two queues
- * has one lock, held for moments (and for the never-blocking ring, so that the wake-up cannot be
- * closed under it). A port outlives its VM for as long as jobs of its are under way.
+ * engine's thread until it is in port->finished, then to the Lua thread again. Each of the queues has
+ * a lock, held for moments (and for the never-blocking ring, so that the wake-up cannot be closed
+ * under it). A port outlives its VM for as long as jobs of its are under way.
  */
 #include "io_thread.h"
 
@@ -52,8 +52,8 @@ static struct engine *engine; /* of process engine_in; what fork brought is not 
 static pid_t engine_in;
 static unsigned ports; /* open in this process; a child inherits count and ports alike */
 
-/* Lock `port`, new to this process or not. In a child made by fork the lock may be held for ever by a
- * thread that is not there, what it guards half changed, and the jobs are the parent's. */
+/* Lock `port`, new to this process or not. In a child made by fork the lock may be held for ever by
+ * a thread that is not there, what it guards half changed, and the jobs are the parent's. */
 static void enter(struct vault_port *port)
 {
     if (port->process != getpid()) {

@@ -12,7 +12,7 @@
 
 #include "status.h"
 
-#define BENCH_ROUNDS 7
+#define BENCH_ROUNDS 21
 
 struct bench_round {
     double per_second;

@@ -41,7 +41,8 @@ rows_of.sign = sign("signature, against its OpenSSL calls")
 rows_of.sign_changing_token = sign("signature, token new each time")
 
 function rows_of.extract(line)
-    return { { ("extract from %d bytes, in C"):format(line.bytes), rate(line.per_second), "", "" } }
+    local what = ("extract from %d bytes, in C"):format(line.bytes)
+    return { { what, rate(line.per_second), "", "" } }
 end
 
 function rows_of.extract_lua(line)
@@ -62,15 +63,15 @@ end
 
 function rows_of.fetch(line)
     local rows = fetch_rows(line, "in C")
-    rows[4] = { "  processor time", microseconds(line.cpu_us), microseconds(line.bare_cpu_us),
+    rows[4] = { "  processor time, all threads", microseconds(line.cpu_us), microseconds(line.bare_cpu_us),
                 times(line.cpu_us / line.bare_cpu_us) }
     return rows
 end
 
 function rows_of.gateway(line)
     local rows = fetch_rows(line, "in nginx")
-    rows[4] = { "  processor time of the worker's thread", microseconds(line.worker_cpu_us), "", "" }
-    rows[5] = { "  of the engine's", microseconds(line.engine_cpu_us),
+    rows[4] = { "  processor time, the worker's thread", microseconds(line.worker_cpu_us), "", "" }
+    rows[5] = { "  processor time, the engine's", microseconds(line.engine_cpu_us),
                 microseconds(line.bare_cpu_us), times(line.engine_cpu_us / line.bare_cpu_us) }
     return rows
 end
@@ -81,7 +82,7 @@ local function as_it_is(text)
 end
 
 local function print_row(row)
-    print((("%-46s %12s %12s %10s"):format(row[1], row[2], row[3], row[4]):gsub("%s+$", "")))
+    print((("%-52s %12s %12s %10s"):format(row[1], row[2], row[3], row[4]):gsub("%s+$", "")))
 end
 
 local function print_table(path)

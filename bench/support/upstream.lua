@@ -40,7 +40,8 @@ local function run(words)
     local certificates = tls.make()
     local port = system.free_port()
     local started, server = pcall(nginx.start, {
-        http = SERVER:format(port, certificates.cert, certificates.key, ANSWER), log_level = "error",
+        http = SERVER:format(port, certificates.cert, certificates.key, ANSWER),
+        log_level = "error",
     })
     local code = 1
     if started then

@@ -14,6 +14,11 @@
 
 #include "exchange.h"
 
+static bool any_address(const void *sockaddr)
+{
+    return sockaddr != NULL;
+}
+
 static void use(struct vault_exchange *exchange)
 {
     exchange->method = "POST";
@@ -22,6 +27,8 @@ static void use(struct vault_exchange *exchange)
     assert_int_equal(vault_buffer_text(&exchange->body, "secret"), VAULT_OK);
     assert_int_equal(vault_buffer_text(&exchange->answer, "secret"), VAULT_OK);
     exchange->direct = true;
+    exchange->may_connect = any_address;
+    exchange->timeout_ms = 7;
     exchange->outcome = VAULT_OK;
     exchange->status = 200;
     exchange->date = 7;
@@ -39,6 +46,8 @@ static void assert_empty(const struct vault_exchange *exchange)
     assert_int_equal(exchange->body.length, 0);
     assert_int_equal(exchange->answer.length, 0);
     assert_false(exchange->direct);
+    assert_null(exchange->may_connect);
+    assert_int_equal(exchange->timeout_ms, 0);
     assert_int_not_equal(exchange->outcome, VAULT_OK);
     assert_int_equal(exchange->status, 0);
     assert_int_equal(exchange->date, -1);

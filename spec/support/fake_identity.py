@@ -16,9 +16,10 @@ POST /_/reset
 
 kinds: token role credentials region container assume_role web_identity other
 
-In each section of /_/set: life (seconds), delay (milliseconds), status (an HTTP status for every
-call), fail (only so many calls fail, with `status` or 503), raw (the body instead of what would be
-said), hang; false takes a setting away. In what is issued, all that nobody may ever show holds CANARY.
+In each section of /_/set: life (seconds), delay (milliseconds), status (an HTTP status for
+every call), fail (only so many calls fail, with `status` or 503), raw (the body instead of what
+would be said), hang; false takes a setting away. In what is issued, all that nobody may ever show
+holds CANARY.
 """
 
 import argparse
