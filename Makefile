@@ -1,7 +1,7 @@
 # Makefile - builds, tests and installs lua-resty-vaults.
 #
-# For:   naming what is built from what; each gate is one target, its work is in tools/.
-# Never: logic that needs a shell function (tools/), machine paths.
+# For:   naming what is built from what; each gate is one target, its work is in .ci/.
+# Never: logic that needs a shell function (.ci/), machine paths.
 #
 # Useful settings: CC=clang, BUILD=folder, STATIC_CURL=1, LUA_INCDIR=folder, PREFIX, DESTDIR,
 # TESTS="base64 ini" (which C test programs to run), FUZZ_SECONDS=60.
@@ -28,7 +28,7 @@ WARNINGS ?= -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-pr
 	-Wswitch-enum -Wformat=2 -Wvla -Werror
 OPTIMIZE ?= -O2 -g
 CFLAGS   ?= $(OPTIMIZE)
-# SANITIZE is for tools/: -fsanitize=... or coverage flags, at compile and at link time.
+# SANITIZE is for .ci/: -fsanitize=... or coverage flags, at compile and at link time.
 BASE_CFLAGS  = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARNINGS) -Icsrc \
 	$(shell $(PKG_CONFIG) --cflags libcurl libcrypto expat) $(CFLAGS) $(SANITIZE)
 BASE_LDFLAGS = -pthread -Wl,-z,relro,-z,now $(LDFLAGS) $(SANITIZE)
@@ -92,7 +92,7 @@ $(BUILD)/test/test_%: spec/c/test_%.c $(FILTER) $(TEST_LIB)
 .PHONY: ctest programs
 programs: $(TEST_BINS)
 ctest: $(TEST_BINS)
-	@tools/ctest.sh $(TEST_BINS)
+	@.ci/ctest.sh $(TEST_BINS)
 
 # Python for the tests and the demonstration: Debian's own, which deps.sh gives its venv module.
 VENV   ?= $(BUILD)/venv
@@ -108,12 +108,12 @@ $(VENV)/.made: spec/support/requirements.txt
 
 .PHONY: deps
 deps:
-	@tools/deps.sh
+	@.ci/deps.sh
 
 # SPECS: which specs to run; all of spec/ by default.
 .PHONY: busted
 busted: $(CORE) venv
-	@VAULT_BUILD=$(BUILD) VAULT_VENV=$(VENV) tools/busted.sh $(BUILD) $(SPECS)
+	@VAULT_BUILD=$(BUILD) VAULT_VENV=$(VENV) .ci/busted.sh $(BUILD) $(SPECS)
 
 # A second make: what deps installs decides about flags that this one has read already.
 .PHONY: test
@@ -128,21 +128,21 @@ $(BUILD)/control/%: spec/controls/%.c $(FILTER) $(TEST_LIB)
 
 .PHONY: lint layers asan tsan chaos fuzz coverage bench symbols
 lint:
-	@tools/lint.sh
+	@.ci/lint.sh
 layers:
-	@tools/layers.sh
+	@.ci/layers.sh
 asan:
-	@tools/asan.sh
+	@.ci/asan.sh
 tsan:
-	@tools/tsan.sh
+	@.ci/tsan.sh
 chaos:
-	@tools/chaos.sh
+	@.ci/chaos.sh
 fuzz:
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz.sh
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) .ci/fuzz.sh
 coverage:
-	@tools/coverage.sh
+	@.ci/coverage.sh
 symbols: $(CORE)
-	@tools/symbols.sh $(CORE)
+	@.ci/symbols.sh $(CORE)
 
 # What the module itself is made of, without the test switch.
 BENCH_BINS := $(patsubst bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard bench/*.c)))
@@ -151,9 +151,9 @@ $(BUILD)/bench/%: bench/%.c $(CORE_SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(BASE_LDFLAGS) -o $@ $^ $(SHARED_LIBS) -ldl
 bench: $(CORE) $(BENCH_BINS)
-	@VAULT_BUILD=$(BUILD) VAULT_VENV=$(VENV) tools/bench.sh $(BUILD) $(LUAJIT)
+	@VAULT_BUILD=$(BUILD) VAULT_VENV=$(VENV) .ci/bench.sh $(BUILD) $(LUAJIT)
 
-# A fuzz target: `make BUILD=build/fuzz CC=clang` with the flags of tools/fuzz.sh.
+# A fuzz target: `make BUILD=build/fuzz CC=clang` with the flags of .ci/fuzz.sh.
 FUZZ_BINS := $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard spec/fuzz/fuzz_*.c)))
 .PHONY: fuzzers
 fuzzers: $(FUZZ_BINS)

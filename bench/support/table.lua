@@ -63,8 +63,8 @@ end
 
 function rows_of.fetch(line)
     local rows = fetch_rows(line, "in C")
-    rows[4] = { "  processor time, all threads", microseconds(line.cpu_us), microseconds(line.bare_cpu_us),
-                times(line.cpu_us / line.bare_cpu_us) }
+    rows[4] = { "  processor time, both threads", microseconds(line.cpu_us),
+                microseconds(line.bare_cpu_us), times(line.cpu_us / line.bare_cpu_us) }
     return rows
 end
 

@@ -47,7 +47,7 @@ if [ -n "$specs" ]; then
     compile all || exit 1
     # shellcheck disable=SC2086 # a list of files
     VAULT_PRELOAD=$preload VAULT_BUILD=$build VAULT_VENV=build/venv \
-        UBSAN_OPTIONS=print_stacktrace=1 tools/busted.sh $build $specs || failed=1
+        UBSAN_OPTIONS=print_stacktrace=1 .ci/busted.sh $build $specs || failed=1
 else
     echo "asan: no spec of the module"
     failed=1
@@ -58,6 +58,6 @@ specs=$(grep -ls 'VAULT_TEST_WORKER_PRELOAD' spec/nginx/*_spec.lua | tr '\n' ' '
 if [ -n "$specs" ]; then
     # shellcheck disable=SC2086 # a list of files
     VAULT_TEST_WORKER_PRELOAD=$preload VAULT_TEST_RELOADS=3 ASAN_OPTIONS=detect_leaks=0 \
-        VAULT_BUILD=$build VAULT_VENV=build/venv tools/busted.sh $build $specs || failed=1
+        VAULT_BUILD=$build VAULT_VENV=build/venv .ci/busted.sh $build $specs || failed=1
 fi
 exit $failed

@@ -17,7 +17,7 @@ passed=0
 bare=$(mktemp -d)
 trap 'rm -rf "$bare"' EXIT
 mkdir -p "$bare/csrc" "$bare/lua/vault"
-(cd "$root" && awk -v to="$bare" -f tools/uncomment.awk csrc/*.[ch] lua/vault/*.lua) || exit 1
+(cd "$root" && awk -v to="$bare" -f .ci/uncomment.awk csrc/*.[ch] lua/vault/*.lua) || exit 1
 
 # rule WHAT PATTERN ALLOWED FILES...: the files that match PATTERN (extended) must be among the
 # words of ALLOWED.
@@ -99,9 +99,9 @@ fi
 # The control: each planted line must fail the rule of its number in the copy.
 plant() {
     copy=$(mktemp -d)
-    cp -r csrc lua tools "$copy/"
+    cp -r csrc lua .ci "$copy/"
     printf '%s\n' "$3" >>"$copy/$2"
-    said=$(VAULT_LAYERS_ROOT=$copy sh tools/layers.sh)
+    said=$(VAULT_LAYERS_ROOT=$copy sh .ci/layers.sh)
     code=$?
     rm -rf "$copy"
     if [ $code -eq 0 ] || ! echo "$said" | grep -qE "^layers: $1: (NOT ALLOWED|MISSING)"; then

@@ -45,4 +45,4 @@ for name in "$@"; do
     shift
     set -- "$@" "$build/test/test_$name"
 done
-fixed tools/ctest.sh "$@"
+fixed .ci/ctest.sh "$@"

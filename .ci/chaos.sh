@@ -16,7 +16,7 @@ compile() {
 export VAULT_TEST_FILTER
 VAULT_TEST_FILTER="*allocation*"
 compile $build/control/unchecked || exit 1
-if tools/ctest.sh $build/control/unchecked >$build/control/unchecked.log 2>&1; then
+if .ci/ctest.sh $build/control/unchecked >$build/control/unchecked.log 2>&1; then
     echo "chaos: control: the planted unchecked allocation was NOT found"
     exit 1
 fi
@@ -33,7 +33,7 @@ run() {
     set -- $(grep -lE "cmocka_unit_test[a-z_]*\(\w*$1" spec/c/test_*.c |
         sed "s|^spec/c/\(.*\)\.c$|$build/test/\1|")
     [ $# -gt 0 ] || return
-    tools/ctest.sh "$@" >"$build/chaos.log" 2>&1 || failed=$((failed + 1))
+    .ci/ctest.sh "$@" >"$build/chaos.log" 2>&1 || failed=$((failed + 1))
     grep -v '^ctest: [0-9]* passed' "$build/chaos.log"
     passed=$((passed + $(sed -n 's/^ctest: \([0-9]*\) passed, .*/\1/p' "$build/chaos.log")))
 }

@@ -40,7 +40,7 @@ compile -k fuzzers || exit 1
 targets=${FUZZ_TARGETS:-$(cd spec/fuzz && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')}
 [ -n "$targets" ] || { echo "fuzz: no targets"; exit 1; }
 # shellcheck disable=SC2086 # a list of names
-printf 'fuzz_%s\n' $targets | FUZZ_SECONDS=$seconds xargs -P 2 -n 1 tools/fuzz.sh one
+printf 'fuzz_%s\n' $targets | FUZZ_SECONDS=$seconds xargs -P 2 -n 1 .ci/fuzz.sh one
 
 passed=0
 failed=0

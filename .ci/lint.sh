@@ -123,14 +123,14 @@ spec_skips_nothing() {
 }
 
 files_are_short() {
-    long=$(ours Makefile csrc lua spec tools bench examples bin .ci |
+    long=$(ours Makefile csrc lua spec bench examples bin .ci |
         xargs awk 'FNR == 401 { print FILENAME " is over 400 lines" }')
     echo "$long"
     [ -z "$long" ]
 }
 
 lines_are_short() {
-    long=$(ours Makefile csrc spec tools bench examples bin .ci | grep -vE '\.tsv$|\.txt$' |
+    long=$(ours Makefile csrc spec bench examples bin .ci | grep -vE '\.tsv$|\.txt$' |
         xargs awk 'length > 100 { print FILENAME ":" FNR " is over 100 columns" }')
     echo "$long"
     [ -z "$long" ]
@@ -150,14 +150,14 @@ version_is_one() {
 
 scripts_are_clean() {
     set --
-    for file in tools/*.sh .ci/run examples/*.sh bench/*.sh; do
+    for file in .ci/*.sh .ci/run examples/*.sh bench/*.sh; do
         if [ -f "$file" ]; then set -- "$@" "$file"; fi
     done
     shellcheck -S warning "$@"
 }
 
 python_compiles() {
-    for file in $(ours spec tools bench examples | grep '\.py$'); do
+    for file in $(ours spec bench examples | grep '\.py$'); do
         python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$file" ||
             return 1
     done

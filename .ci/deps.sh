@@ -17,7 +17,7 @@ python3 python3-venv curl openssl ca-certificates procps shellcheck
 "
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    echo "deps: not Debian or Ubuntu; see tools/deps.sh for what is needed" >&2
+    echo "deps: not Debian or Ubuntu; see .ci/deps.sh for what is needed" >&2
     exit 0
 fi
 
