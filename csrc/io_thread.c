@@ -5,8 +5,8 @@
  *
  * Who owns what: a job belongs to the Lua thread until it is in engine->incoming, then to the
  * engine's thread until it is in port->finished, then to the Lua thread again. Each queue has a
- * lock, held for moments (and for the never-blocking ring, so that the wake-up cannot be closed under
- * it). A port outlives its VM for as long as jobs of its are under way.
+ * lock, held for moments (and for the never-blocking ring, so that the wake-up cannot be closed
+ * under it). A port outlives its VM for as long as jobs of its are under way.
  */
 #include "io_thread.h"
 
