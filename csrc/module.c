@@ -28,52 +28,6 @@ struct scratch {
     struct vault_digest *digest;
 };
 
-int vault_push_failure(lua_State *state, enum vault_status status, const char *why)
-{
-    const struct vault_status_row *row = vault_status_row(status);
-
-    lua_pushnil(state);
-    lua_pushstring(state, why && *why ? why : row->sentence);
-    lua_pushstring(state, row->word);
-    return 3;
-}
-
-/* Raw: what an __index metamethod returns would be held by nothing once it is popped. */
-static void raw_field(lua_State *state, int index, const char *name)
-{
-    lua_pushstring(state, name);
-    lua_rawget(state, index);
-}
-
-const char *vault_field_text(lua_State *state, int index, const char *name, size_t *length)
-{
-    const char *text = NULL;
-    size_t own_length = 0;
-
-    raw_field(state, index, name);
-    if (lua_type(state, -1) == LUA_TSTRING)
-        text = lua_tolstring(state, -1, length ? length : &own_length);
-    else if (!lua_isnil(state, -1))
-        luaL_error(state, "%s must be a string", name);
-    if (text && !length && strlen(text) != own_length)
-        luaL_error(state, "%s holds a NUL byte", name);
-    lua_pop(state, 1);
-    return text;
-}
-
-lua_Number vault_field_number(lua_State *state, int index, const char *name, lua_Number otherwise)
-{
-    lua_Number number = otherwise;
-
-    raw_field(state, index, name);
-    if (lua_type(state, -1) == LUA_TNUMBER)
-        number = lua_tonumber(state, -1);
-    else if (!lua_isnil(state, -1))
-        luaL_error(state, "%s must be a number", name);
-    lua_pop(state, 1);
-    return number;
-}
-
 static struct scratch *scratch_of(lua_State *state)
 {
     return lua_touserdata(state, lua_upvalueindex(1));
@@ -202,7 +156,8 @@ static size_t read_headers(lua_State *state, struct vault_sigv4_header *headers)
 {
     size_t count;
 
-    raw_field(state, 1, "headers");
+    lua_pushliteral(state, "headers");
+    lua_rawget(state, 1);
     luaL_checktype(state, -1, LUA_TTABLE);
     count = lua_objlen(state, -1);
     luaL_argcheck(state, count <= SIGN_HEADERS_MAX, 1, "more than 64 headers");
