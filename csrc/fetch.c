@@ -8,10 +8,10 @@
 
 #include <string.h>
 
-#include "credentials.h"
-#include "credentials_profile.h"
-#include "endpoint.h"
+#include "caller.h"
+#include "region.h"
 #include "retry.h"
+#include "service_endpoint.h"
 #include "signed_exchange.h"
 
 #define TIMEOUT_MAX_MS 3600000
@@ -34,9 +34,16 @@ struct vault_fetch {
     bool identified_again, clock_corrected;
     int64_t signed_skew_ms; /* AWS's clock minus ours, as the last attempt had it */
 
+    struct vault_credential_query query;
+    struct vault_region_run locating;
     struct vault_endpoint endpoint;
-    struct vault_credential credential;
+    char *texts[VAULT_IDENTITY_TEXTS]; /* of `identity` */
+    struct vault_identity_request identity;
+    struct vault_identity_world callers;
+    struct vault_caller *caller; /* from IDENTIFY on */
     struct vault_exchange exchange;
+    struct vault_exchange *out;    /* the exchange that is to be performed */
+    enum vault_fetch_state asking; /* where ASK and AWAIT lead back to */
 
     enum vault_status status; /* the last outcome; the result's, once DONE */
     struct vault_secret secret;
@@ -74,50 +81,84 @@ static enum vault_fetch_state conclude(struct vault_fetch *fetch, enum vault_sta
         if (fetch->retry.attempts > 1)
             vault_message_add(&fetch->message, " (%u attempts)", fetch->retry.attempts);
     }
-    vault_credential_clear(&fetch->credential);
+    vault_caller_free(fetch->caller);
+    fetch->caller = NULL;
+    vault_region_free(&fetch->locating);
     vault_exchange_free(&fetch->exchange);
     vault_endpoint_free(&fetch->endpoint);
     return VAULT_FETCH_DONE;
 }
 
-static enum vault_status settle_region(struct vault_fetch *fetch,
-                                       const struct vault_credential_query *query)
+/* What a source of region or credential wants before it can go on. */
+static enum vault_fetch_state turn_to(struct vault_fetch *fetch, enum vault_step step,
+                                      struct vault_exchange *exchange, int64_t wake)
 {
-    struct vault_message why = {0};
-    enum vault_status status;
+    fetch->asking = fetch->state;
+    fetch->out = exchange;
+    fetch->wake = wake;
+    return step == VAULT_STEP_EXCHANGE ? VAULT_FETCH_ASK : VAULT_FETCH_AWAIT;
+}
 
-    if (fetch->region.length)
-        return VAULT_OK;
-    status = vault_profile_region(query, &fetch->region, &why);
-    if (status == VAULT_NOT_CONFIGURED) {
-        vault_message_add(&fetch->why,
-                          "no AWS region: none in the reference, its ARN or the vault, in "
-                          "KONG_VAULT_AWS_REGION, AWS_REGION or AWS_DEFAULT_REGION; profile (%s)",
-                          why.text);
-        return VAULT_NO_REGION;
+static enum vault_fetch_state give_up(struct vault_fetch *fetch, enum vault_status status,
+                                      const struct vault_message *why)
+{
+    vault_message_clear(&fetch->why);
+    vault_message_add(&fetch->why, "%s", why->text);
+    return conclude(fetch, status);
+}
+
+static int64_t aws_seconds(const struct vault_fetch *fetch, struct vault_moment now)
+{
+    return (now.wall_ms + atomic_load(fetch->world->skew_ms)) / 1000;
+}
+
+static bool is_over(const struct vault_fetch *fetch, struct vault_moment now)
+{
+    return now.monotonic_ms >= fetch->deadline;
+}
+
+static enum vault_fetch_state locate(struct vault_fetch *fetch, struct vault_moment now)
+{
+    struct vault_endpoint_query asked = {.service = vault_secretsmanager_service,
+                                         .override = fetch->endpoint_url};
+    enum vault_status status = VAULT_OK;
+    enum vault_step step;
+
+    if (is_over(fetch, now))
+        return conclude(fetch, VAULT_TIMEOUT);
+    if (!fetch->region.length) {
+        step = vault_region_next(&fetch->locating, aws_seconds(fetch, now), &fetch->region);
+        if (step != VAULT_STEP_DONE)
+            return turn_to(fetch, step, &fetch->exchange,
+                           now.monotonic_ms + fetch->locating.source.pause_ms);
+        status = fetch->locating.status;
+        if (status != VAULT_OK)
+            return give_up(fetch, status, &fetch->locating.why);
     }
+    asked.region = fetch->region.data;
+    status = vault_service_endpoint(&fetch->query, &asked, &fetch->endpoint, &fetch->why);
     if (status != VAULT_OK)
-        vault_message_add(&fetch->why, "%s", why.text);
-    return status;
+        return conclude(fetch, status);
+    fetch->identity.region = fetch->region.data;
+    status = vault_caller_new(&fetch->identity, &fetch->callers, &fetch->caller);
+    return status == VAULT_OK ? VAULT_FETCH_IDENTIFY : conclude(fetch, status);
 }
 
 static enum vault_fetch_state identify(struct vault_fetch *fetch, struct vault_moment now)
 {
-    const struct vault_credential_query query = {.environment = fetch->world->environment};
-    enum vault_status status = settle_region(fetch, &query);
+    enum vault_step step;
 
-    (void)now;
-    if (status == VAULT_OK)
-        status = vault_endpoint_settle(
-            &(struct vault_endpoint_query){.service = vault_secretsmanager_service,
-                                           .region = fetch->region.data,
-                                           .override = fetch->endpoint_url},
-            &fetch->endpoint, &fetch->why);
-    if (status == VAULT_OK) {
-        vault_credential_clear(&fetch->credential);
-        status = vault_credentials_find(&query, &fetch->credential, &fetch->why);
-    }
-    return status == VAULT_OK ? VAULT_FETCH_SIGN : conclude(fetch, status);
+    if (is_over(fetch, now))
+        return conclude(fetch, fetch->status == VAULT_OK ? VAULT_TIMEOUT : fetch->status);
+    step = vault_caller_next(fetch->caller, aws_seconds(fetch, now));
+    if (step == VAULT_STEP_EXCHANGE)
+        return turn_to(fetch, step, vault_caller_exchange(fetch->caller), 0);
+    if (step == VAULT_STEP_PAUSE)
+        return turn_to(fetch, step, NULL, now.monotonic_ms + vault_caller_pause(fetch->caller));
+    if (vault_caller_status(fetch->caller) != VAULT_OK)
+        return give_up(fetch, vault_caller_status(fetch->caller),
+                       vault_caller_message(fetch->caller));
+    return VAULT_FETCH_SIGN;
 }
 
 static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_moment now)
@@ -125,14 +166,14 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
     const struct vault_signing signing = {
         .signer = fetch->world->signer,
         .endpoint = &fetch->endpoint,
-        .credential = &fetch->credential,
-        .region = fetch->region.data,
+        .credential = vault_caller_credential(fetch->caller),
+        .region = fetch->endpoint.region,
         .service = vault_secretsmanager_service,
     };
     enum vault_status status;
 
     /* A queue or a pause took all the time. */
-    if (now.monotonic_ms >= fetch->deadline) {
+    if (is_over(fetch, now)) {
         vault_retry_forgo(&fetch->retry, fetch->world->budget);
         return conclude(fetch, fetch->status == VAULT_OK ? VAULT_TIMEOUT : fetch->status);
     }
@@ -147,6 +188,7 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
     if (status != VAULT_OK)
         return conclude(fetch, status);
     fetch->retry.attempts++;
+    fetch->out = &fetch->exchange;
     return VAULT_FETCH_EXCHANGE;
 }
 
@@ -177,6 +219,7 @@ static bool identify_again(struct vault_fetch *fetch)
     if (fetch->status != VAULT_EXPIRED_TOKEN && fetch->status != VAULT_CREDENTIALS_REFUSED)
         return false;
     fetch->identified_again = true;
+    vault_caller_refused(fetch->caller);
     return true;
 }
 
@@ -195,7 +238,7 @@ static enum vault_fetch_state read_answer(struct vault_fetch *fetch, struct vaul
         vault_retry_succeeded(&fetch->retry, fetch->world->budget);
         return conclude(fetch, VAULT_OK);
     }
-    if (now.monotonic_ms >= fetch->deadline)
+    if (is_over(fetch, now))
         return conclude(fetch, fetch->status);
     if (correct_clock(fetch, now))
         return VAULT_FETCH_SIGN;
@@ -220,19 +263,26 @@ static enum vault_fetch_state pause_over(struct vault_fetch *fetch, struct vault
     return now.monotonic_ms < fetch->wake ? VAULT_FETCH_PAUSE : VAULT_FETCH_SIGN;
 }
 
-/* EXCHANGE has no handler: the driver's call of advance is what ends it. */
+static enum vault_fetch_state wait_over(struct vault_fetch *fetch, struct vault_moment now)
+{
+    return now.monotonic_ms < fetch->wake && !is_over(fetch, now) ? VAULT_FETCH_AWAIT
+                                                                  : fetch->asking;
+}
+
+/* EXCHANGE and ASK have no handler: the driver's call of advance is what ends them. */
 typedef enum vault_fetch_state handler(struct vault_fetch *fetch, struct vault_moment now);
 static handler *const handlers[VAULT_FETCH_STATE_COUNT] = {
-    [VAULT_FETCH_IDENTIFY] = identify,
-    [VAULT_FETCH_SIGN] = sign,
-    [VAULT_FETCH_READ] = read_answer,
-    [VAULT_FETCH_PAUSE] = pause_over,
+    [VAULT_FETCH_LOCATE] = locate,    [VAULT_FETCH_IDENTIFY] = identify,
+    [VAULT_FETCH_AWAIT] = wait_over,  [VAULT_FETCH_SIGN] = sign,
+    [VAULT_FETCH_READ] = read_answer, [VAULT_FETCH_PAUSE] = pause_over,
 };
 
 enum vault_fetch_need vault_fetch_advance(struct vault_fetch *fetch, struct vault_moment now)
 {
     if (fetch->state == VAULT_FETCH_EXCHANGE)
         enter(fetch, VAULT_FETCH_READ);
+    else if (fetch->state == VAULT_FETCH_ASK)
+        enter(fetch, fetch->asking);
     while (handlers[fetch->state]) {
         enum vault_fetch_state next = handlers[fetch->state](fetch, now);
 
@@ -240,8 +290,7 @@ enum vault_fetch_need vault_fetch_advance(struct vault_fetch *fetch, struct vaul
             return VAULT_FETCH_NEED_TIME;
         enter(fetch, next);
     }
-    return fetch->state == VAULT_FETCH_EXCHANGE ? VAULT_FETCH_NEED_EXCHANGE
-                                                : VAULT_FETCH_NEED_NOTHING;
+    return fetch->state == VAULT_FETCH_DONE ? VAULT_FETCH_NEED_NOTHING : VAULT_FETCH_NEED_EXCHANGE;
 }
 
 void vault_fetch_fail(struct vault_fetch *fetch, enum vault_status status, const char *why)
@@ -273,6 +322,8 @@ static enum vault_status copy_request(struct vault_fetch *fetch,
         status = copy_text(request->endpoint_url, &fetch->endpoint_url);
     if (status == VAULT_OK && request->region)
         status = vault_buffer_text(&fetch->region, request->region);
+    if (status == VAULT_OK)
+        status = vault_identity_copy(&request->caller, fetch->texts, &fetch->identity);
     return status;
 }
 
@@ -291,11 +342,15 @@ enum vault_status vault_fetch_new(const struct vault_fetch_request *request,
     fetch->world = world;
     fetch->secret_id_length = request->secret_id_length;
     fetch->deadline = now.monotonic_ms + request->timeout_ms;
-    fetch->state = VAULT_FETCH_IDENTIFY;
+    fetch->state = VAULT_FETCH_LOCATE;
+    fetch->query.environment = world->environment;
+    fetch->callers = (struct vault_identity_world){world->environment, world->signer, world->budget,
+                                                   world->random, world->random_at};
     vault_retry_init(&fetch->retry, world->environment, world->random, world->random_at);
     vault_buffer_init(&fetch->region, REGION_MAX);
     vault_endpoint_init(&fetch->endpoint);
     vault_exchange_init(&fetch->exchange);
+    vault_region_begin(&fetch->locating, &fetch->query, &fetch->exchange);
     vault_secret_init(&fetch->secret);
     status = copy_request(fetch, request);
     if (status == VAULT_OK)
@@ -314,7 +369,10 @@ void vault_fetch_free(struct vault_fetch *fetch)
     vault_free(fetch->endpoint_url);
     vault_buffer_free(&fetch->region);
     vault_endpoint_free(&fetch->endpoint);
-    vault_credential_clear(&fetch->credential);
+    vault_caller_free(fetch->caller);
+    for (size_t i = 0; i < VAULT_IDENTITY_TEXTS; i++)
+        vault_free(fetch->texts[i]);
+    vault_region_free(&fetch->locating);
     vault_exchange_free(&fetch->exchange);
     vault_secret_free(&fetch->secret);
     vault_free(fetch);
@@ -322,7 +380,7 @@ void vault_fetch_free(struct vault_fetch *fetch)
 
 struct vault_exchange *vault_fetch_exchange(struct vault_fetch *fetch)
 {
-    return &fetch->exchange;
+    return fetch->out;
 }
 
 int64_t vault_fetch_deadline(const struct vault_fetch *fetch)

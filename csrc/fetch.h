@@ -13,6 +13,7 @@
 
 #include "environment.h"
 #include "exchange.h"
+#include "identity.h"
 #include "retry.h"
 #include "secretsmanager.h"
 #include "sigv4.h"
@@ -37,14 +38,18 @@ struct vault_fetch_request {
     const char *secret_id;
     size_t secret_id_length;
     const char *stage;
-    const char *region;       /* none: the profile's */
-    const char *endpoint_url; /* none: AWS's own */
-    int64_t timeout_ms;       /* whole fetch, 1 .. 3600000 */
+    const char *region;                   /* none: the profile's, else the instance's */
+    const char *endpoint_url;             /* none: the profile's, else AWS's own */
+    int64_t timeout_ms;                   /* whole fetch, 1 .. 3600000 */
+    struct vault_identity_request caller; /* its region is the fetch's */
 };
 
 /* Names of the states, for the trace and the test that walks the table. */
 #define VAULT_FETCH_STATES(X)                                                                      \
-    X(IDENTIFY, "find region, endpoint and credentials")                                           \
+    X(LOCATE, "find region and endpoint")                                                          \
+    X(IDENTIFY, "find out who asks")                                                               \
+    X(ASK, "a request for region or credential is out; the driver performs it")                    \
+    X(AWAIT, "wait before going on with region or credential")                                     \
     X(SIGN, "build and sign the request for this moment")                                          \
     X(EXCHANGE, "the request is out; the driver performs it")                                      \
     X(READ, "read the answer; decide whether to try again")                                        \
