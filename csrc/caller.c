@@ -39,8 +39,7 @@ void vault_caller_free(struct vault_caller *caller)
     if (!caller)
         return;
     let_go(caller);
-    for (size_t i = 0; i < VAULT_IDENTITY_TEXTS; i++)
-        vault_free(caller->texts[i]);
+    vault_identity_forget(caller->texts);
     vault_buffer_free(&caller->key);
     vault_credential_clear(&caller->credential);
     vault_free(caller);
@@ -95,9 +94,10 @@ static enum vault_step finish(struct vault_caller *caller, int64_t now)
             vault_credential_cache_keep(caller->key.data, caller->key.length, now,
                                         &caller->credential);
         caller->renews = false;
-    } else if (caller->credential.access_key_id) {
+    } else if (caller->credential.expires > now) {
         status = VAULT_OK; /* the old one still is good; renewing it comes again */
     } else {
+        vault_credential_clear(&caller->credential);
         vault_message_add(&caller->why, "%s", vault_identity_message(caller->identity)->text);
     }
     let_go(caller);
@@ -136,7 +136,7 @@ enum vault_step vault_caller_next(struct vault_caller *caller, int64_t now)
             return step;
         status = begin(caller);
         if (status != VAULT_OK)
-            return done(caller, status);
+            return done(caller, caller->credential.access_key_id ? VAULT_OK : status);
     }
     step = vault_identity_next(caller->identity, now);
     if (step == VAULT_STEP_PAUSE)
@@ -161,7 +161,7 @@ enum vault_status vault_caller_status(const struct vault_caller *caller)
 
 const struct vault_message *vault_caller_message(const struct vault_caller *caller)
 {
-    return &caller->why;
+    return caller->identity ? vault_identity_message(caller->identity) : &caller->why;
 }
 
 const struct vault_credential *vault_caller_credential(const struct vault_caller *caller)

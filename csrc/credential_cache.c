@@ -8,9 +8,11 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ADVISORY_S  (15 * 60)
 #define MANDATORY_S (10 * 60)
+#define AGAIN_S     60
 
 /* key NULL: free */
 struct kept {
@@ -19,7 +21,7 @@ struct kept {
     struct vault_credential credential; /* empty: none was had yet */
     int64_t renew_at;                   /* one caller is asked to */
     int64_t wait_at;                    /* everybody waits for that one */
-    bool busy;
+    pid_t busy;                         /* the process in which somebody renews it; 0: nobody */
     uint64_t used;
 };
 
@@ -32,6 +34,12 @@ static void forget(struct kept *kept)
     vault_free(kept->key);
     vault_credential_clear(&kept->credential);
     *kept = (struct kept){0};
+}
+
+/* Who renewed it in the parent of this process does not come to an end here. */
+static bool is_busy(const struct kept *kept)
+{
+    return kept->busy == getpid();
 }
 
 static struct kept *look_up(const char *key, size_t key_length)
@@ -50,7 +58,7 @@ static struct kept *make_room(const char *key, size_t key_length)
     char *copy;
 
     for (size_t i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++) {
-        if (all[i].busy)
+        if (is_busy(&all[i]))
             continue;
         if (!oldest || !all[i].key || (oldest->key && all[i].used < oldest->used))
             oldest = &all[i];
@@ -79,19 +87,27 @@ static bool copy_of(const struct vault_credential *from, struct vault_credential
     return true;
 }
 
+static int64_t smaller(int64_t left, int64_t right)
+{
+    return left < right ? left : right;
+}
+
 /* What to do about a credential that is at hand. Without memory for a copy nobody can use it. */
 static enum vault_cached judge(struct kept *kept, int64_t now, struct vault_credential *credential)
 {
     bool has = kept->credential.access_key_id && now < kept->credential.expires;
     bool renew = !has || now >= kept->renew_at;
 
-    if (kept->busy && (!has || now >= kept->wait_at))
+    if (is_busy(kept) && (!has || now >= kept->wait_at))
         return VAULT_CACHED_BUSY;
     if (has && !copy_of(&kept->credential, credential))
         return VAULT_CACHED_FULL;
-    if (!renew || kept->busy)
+    if (!renew || is_busy(kept))
         return VAULT_CACHED_GOOD;
-    kept->busy = true;
+    kept->busy = getpid();
+    /* Should this come to nothing: the old one is good, so not every fetch need try. */
+    if (has)
+        kept->renew_at = smaller(now + AGAIN_S, kept->wait_at);
     return VAULT_CACHED_MINE;
 }
 
@@ -113,11 +129,6 @@ enum vault_cached vault_credential_cache_find(const char *key, size_t key_length
     return found;
 }
 
-static int64_t smaller(int64_t left, int64_t right)
-{
-    return left < right ? left : right;
-}
-
 void vault_credential_cache_keep(const char *key, size_t key_length, int64_t now,
                                  const struct vault_credential *credential)
 {
@@ -127,7 +138,7 @@ void vault_credential_cache_keep(const char *key, size_t key_length, int64_t now
     pthread_mutex_lock(&lock);
     kept = look_up(key, key_length);
     if (kept) {
-        kept->busy = false;
+        kept->busy = 0;
         if (credential->expires == 0 || life <= 0 || !copy_of(credential, &kept->credential)) {
             forget(kept);
         } else {
@@ -145,7 +156,7 @@ void vault_credential_cache_release(const char *key, size_t key_length)
     pthread_mutex_lock(&lock);
     kept = look_up(key, key_length);
     if (kept) {
-        kept->busy = false;
+        kept->busy = 0;
         if (!kept->credential.access_key_id)
             forget(kept);
     }
@@ -158,9 +169,13 @@ void vault_credential_cache_drop(const char *key, size_t key_length, const char 
 
     pthread_mutex_lock(&lock);
     kept = look_up(key, key_length);
-    if (kept && !kept->busy && kept->credential.access_key_id &&
-        strcmp(kept->credential.access_key_id, access_key_id) == 0)
-        forget(kept);
+    if (kept && kept->credential.access_key_id &&
+        strcmp(kept->credential.access_key_id, access_key_id) == 0) {
+        if (is_busy(kept)) /* whoever asks again waits for that one */
+            vault_credential_clear(&kept->credential);
+        else
+            forget(kept);
+    }
     pthread_mutex_unlock(&lock);
 }
 

@@ -26,6 +26,8 @@ enum vault_status vault_web_identity_plan(const struct vault_credential_query *q
 
     if (!role || !file) {
         vault_message_add(why, "%s is not set", file ? role_name : file_name);
+        if (role || file)
+            vault_message_add(why, " although %s is set", role ? role_name : file_name);
         return VAULT_NOT_CONFIGURED;
     }
     made.token_file = vault_copy(file, strlen(file));

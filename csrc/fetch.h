@@ -13,7 +13,7 @@
 
 #include "environment.h"
 #include "exchange.h"
-#include "identity.h"
+#include "fetch_request.h"
 #include "retry.h"
 #include "secretsmanager.h"
 #include "sigv4.h"
@@ -31,17 +31,6 @@ struct vault_fetch_world {
     _Atomic int64_t *skew_ms; /* AWS's clock minus ours, as last seen */
     vault_random *random;
     void *random_at;
-};
-
-/* What is wanted. vault_fetch_new copies all of it. Texts NULL or "" for none. */
-struct vault_fetch_request {
-    const char *secret_id;
-    size_t secret_id_length;
-    const char *stage;
-    const char *region;                   /* none: the profile's, else the instance's */
-    const char *endpoint_url;             /* none: the profile's, else AWS's own */
-    int64_t timeout_ms;                   /* whole fetch, 1 .. 3600000 */
-    struct vault_identity_request caller; /* its region is the fetch's */
 };
 
 /* Names of the states, for the trace and the test that walks the table. */
@@ -72,7 +61,7 @@ enum vault_fetch_need {
 
 struct vault_fetch;
 
-/* `world` is borrowed for the fetch's life. `*made` goes to vault_fetch_free. VAULT_OK,
+/* `request` is copied, `world` borrowed for the fetch's life. `*made` goes to vault_fetch_free. VAULT_OK,
  * VAULT_NO_MEMORY, VAULT_TOO_LARGE, VAULT_BAD_CONFIG (timeout out of range). */
 VAULT_MUST_CHECK enum vault_status vault_fetch_new(const struct vault_fetch_request *request,
                                                    const struct vault_fetch_world *world,

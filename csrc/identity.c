@@ -8,11 +8,9 @@
 
 #include <string.h>
 
-#include "credential_plan.h"
-#include "credentials_imds.h"
 #include "credentials_container.h"
-#include "profile_plan.h"
-#include "credentials_web_identity.h"
+#include "credentials_imds.h"
+#include "identity_chain.h"
 #include "identity_role.h"
 
 #define SESSION_NAME "KongVault"
@@ -27,7 +25,7 @@ enum stage {
 struct vault_identity {
     const struct vault_identity_world *world;
     struct vault_credential_query query;
-    const char *texts[VAULT_IDENTITY_TEXTS]; /* the request's; NULL for none */
+    struct vault_identity_request asked; /* NULL for none */
     struct vault_exchange exchange;
     int64_t pause_ms;
 
@@ -45,98 +43,6 @@ struct vault_identity {
     struct vault_message message;
 };
 
-enum { KEY_ID, KEY_SECRET, KEY_TOKEN, REGION, ROLE_ARN, ROLE_SESSION, EXTERNAL_ID, STS_URL };
-
-static void texts_of(const struct vault_identity_request *request,
-                     const char *texts[VAULT_IDENTITY_TEXTS])
-{
-    texts[KEY_ID] = request->access_key_id;
-    texts[KEY_SECRET] = request->secret_access_key;
-    texts[KEY_TOKEN] = request->session_token;
-    texts[REGION] = request->region;
-    texts[ROLE_ARN] = request->assume_role_arn;
-    texts[ROLE_SESSION] = request->role_session_name;
-    texts[EXTERNAL_ID] = request->external_id;
-    texts[STS_URL] = request->sts_endpoint_url;
-    for (size_t i = 0; i < VAULT_IDENTITY_TEXTS; i++)
-        if (texts[i] && !*texts[i])
-            texts[i] = NULL;
-}
-
-enum vault_status vault_identity_copy(const struct vault_identity_request *from,
-                                      char *texts[VAULT_IDENTITY_TEXTS],
-                                      struct vault_identity_request *to)
-{
-    const char *given[VAULT_IDENTITY_TEXTS];
-
-    texts_of(from, given);
-    for (size_t i = 0; i < VAULT_IDENTITY_TEXTS; i++) {
-        if (given[i] && !(texts[i] = vault_copy(given[i], strlen(given[i]))))
-            return VAULT_NO_MEMORY;
-    }
-    *to = (struct vault_identity_request){
-        texts[KEY_ID],   texts[KEY_SECRET],   texts[KEY_TOKEN],   texts[REGION],
-        texts[ROLE_ARN], texts[ROLE_SESSION], texts[EXTERNAL_ID], texts[STS_URL]};
-    return VAULT_OK;
-}
-
-enum vault_status vault_identity_key(const struct vault_identity_request *request,
-                                     struct vault_buffer *key)
-{
-    const char *texts[VAULT_IDENTITY_TEXTS];
-    enum vault_status status = VAULT_OK;
-    uint32_t length;
-
-    texts_of(request, texts);
-    for (size_t i = 0; i < VAULT_IDENTITY_TEXTS && status == VAULT_OK; i++) {
-        length = texts[i] ? (uint32_t)strlen(texts[i]) + 1 : 0;
-        status = vault_buffer_append(key, &length, sizeof length);
-        if (status == VAULT_OK && texts[i])
-            status = vault_buffer_append(key, texts[i], length - 1);
-    }
-    return status;
-}
-
-static enum vault_status plan_source(enum vault_plan_base base, struct vault_plan *plan)
-{
-    plan->base = base;
-    return VAULT_OK;
-}
-
-static enum vault_status plan_environment(const struct vault_credential_query *query,
-                                          struct vault_plan *plan, struct vault_message *why)
-{
-    plan->base = VAULT_PLAN_KEYS;
-    return vault_environment_keys(query, &plan->keys, why);
-}
-
-static enum vault_status plan_container(const struct vault_credential_query *query,
-                                        struct vault_plan *plan, struct vault_message *why)
-{
-    (void)query;
-    (void)why;
-    return plan_source(VAULT_PLAN_CONTAINER, plan);
-}
-
-static enum vault_status plan_instance(const struct vault_credential_query *query,
-                                       struct vault_plan *plan, struct vault_message *why)
-{
-    (void)query;
-    (void)why;
-    return plan_source(VAULT_PLAN_INSTANCE, plan);
-}
-
-static const struct link {
-    const char *name;
-    enum vault_status (*plan)(const struct vault_credential_query *query, struct vault_plan *plan,
-                              struct vault_message *why);
-} chain[] = {
-    {"environment", plan_environment},    {"profile", vault_profile_plan},
-    {"container", plan_container},        {"web identity", vault_web_identity_plan},
-    {"instance metadata", plan_instance},
-};
-#define LINKS (sizeof chain / sizeof *chain)
-
 static enum stage end(struct vault_identity *identity, enum vault_status status)
 {
     identity->status = status;
@@ -149,6 +55,7 @@ static enum stage fail(struct vault_identity *identity, enum vault_status status
 {
     vault_message_add(&identity->message, "%s",
                       why->length ? why->text : vault_status_row(status)->sentence);
+    vault_credential_clear(&identity->credential);
     return end(identity, status);
 }
 
@@ -156,8 +63,72 @@ static enum stage fail(struct vault_identity *identity, enum vault_status status
 static enum stage pass_over(struct vault_identity *identity, const struct vault_message *why)
 {
     vault_message_add(&identity->tried, "%s%s (%s)", identity->tried.length ? ", " : "",
-                      chain[identity->link - 1].name, why->text);
+                      vault_chain[identity->link - 1].name, why->text);
     return CHOOSE;
+}
+
+/* The role that is to be assumed next, or false where none is left. */
+static bool next_role(const struct vault_identity *identity, struct vault_role_wish *wish)
+{
+    const struct vault_identity_request *asked = &identity->asked;
+    size_t i = identity->roles_assumed;
+
+    *wish = (struct vault_role_wish){.query = &identity->query, .region = asked->region};
+    if (i < identity->plan.role_count) {
+        const struct vault_plan_role *role = &identity->plan.roles[i];
+
+        wish->role = (struct vault_sts_role){role->arn, role->session_name, role->external_id,
+                                             role->duration_seconds};
+    } else if (i == identity->plan.role_count && asked->assume_role_arn) {
+        wish->role = (struct vault_sts_role){asked->assume_role_arn, asked->role_session_name,
+                                             asked->external_id, 0};
+        wish->endpoint_url = asked->sts_endpoint_url;
+    } else {
+        return false;
+    }
+    if (!wish->role.session_name)
+        wish->role.session_name = SESSION_NAME;
+    if (identity->plan.base == VAULT_PLAN_WEB_IDENTITY && i == 0)
+        wish->token_file = identity->plan.token_file;
+    else
+        wish->caller = &identity->credential;
+    return true;
+}
+
+static void say_role(struct vault_identity *identity, const struct vault_role_wish *wish,
+                     enum vault_status status, const struct vault_message *reason)
+{
+    struct vault_message *message = &identity->message;
+
+    vault_message_clear(message);
+    vault_message_add(message, wish->caller ? "assuming the role " : "web identity for the role ");
+    vault_message_quote(message, wish->role.arn, strlen(wish->role.arn), 256);
+    vault_message_add(message, ": %s",
+                      reason->length ? reason->text : vault_status_row(status)->sentence);
+}
+
+static enum stage refuse_role(struct vault_identity *identity, const struct vault_role_wish *wish,
+                              enum vault_status status, const struct vault_message *reason)
+{
+    say_role(identity, wish, status, reason);
+    vault_credential_clear(&identity->credential);
+    return end(identity, status);
+}
+
+/* A role that AWS would refuse whoever asks is refused before anybody is asked. */
+static enum stage check_roles(struct vault_identity *identity)
+{
+    struct vault_message why = {0};
+    struct vault_role_wish wish;
+    enum vault_status status;
+
+    for (; next_role(identity, &wish); identity->roles_assumed++) {
+        status = vault_sts_check_role(&wish.role, &why);
+        if (status != VAULT_OK)
+            return refuse_role(identity, &wish, status, &why);
+    }
+    identity->roles_assumed = 0;
+    return BASE;
 }
 
 static enum stage begin(struct vault_identity *identity)
@@ -173,7 +144,7 @@ static enum stage begin(struct vault_identity *identity)
     identity->source = sources[identity->plan.base];
     vault_credential_run_free(&identity->run);
     vault_credential_run_init(&identity->run, &identity->query, &identity->exchange);
-    return BASE;
+    return check_roles(identity);
 }
 
 static enum stage own_keys(struct vault_identity *identity)
@@ -182,9 +153,11 @@ static enum stage own_keys(struct vault_identity *identity)
     enum vault_status status;
 
     identity->plan.base = VAULT_PLAN_KEYS;
-    status = vault_credential_set(&identity->plan.keys, identity->texts[KEY_ID],
-                                  identity->texts[KEY_SECRET], identity->texts[KEY_TOKEN],
+    status = vault_credential_set(&identity->plan.keys, identity->asked.access_key_id,
+                                  identity->asked.secret_access_key, identity->asked.session_token,
                                   "the vault's own keys", &why);
+    if (status == VAULT_BAD_CONFIG)
+        vault_message_add(&why, " (the vault's own keys)");
     return status == VAULT_OK ? begin(identity) : fail(identity, status, &why);
 }
 
@@ -193,14 +166,14 @@ static enum stage choose(struct vault_identity *identity)
     struct vault_message why = {0};
     enum vault_status status;
 
-    if (identity->texts[KEY_ID])
+    if (identity->asked.access_key_id || identity->asked.secret_access_key)
         return own_keys(identity);
-    if (identity->link == LINKS) {
+    if (identity->link == VAULT_CHAIN_LINKS) {
         vault_message_add(&identity->message, "no AWS credentials: %s", identity->tried.text);
         return end(identity, VAULT_NO_CREDENTIALS);
     }
     vault_plan_clear(&identity->plan);
-    status = chain[identity->link++].plan(&identity->query, &identity->plan, &why);
+    status = vault_chain[identity->link++].plan(&identity->query, &identity->plan, &why);
     if (status == VAULT_NOT_CONFIGURED)
         return pass_over(identity, &why);
     return status == VAULT_OK ? begin(identity) : fail(identity, status, &why);
@@ -216,6 +189,15 @@ static enum stage take(struct vault_identity *identity, struct vault_credential 
     return ASSUME;
 }
 
+static enum stage lacks_source(struct vault_identity *identity, const struct vault_message *reason)
+{
+    struct vault_message why = {0};
+
+    vault_message_add(&why, "the profile's credential_source has nothing to offer: %s",
+                      reason->text);
+    return fail(identity, VAULT_BAD_PROFILE, &why);
+}
+
 static enum stage take_environment(struct vault_identity *identity)
 {
     struct vault_message why = {0};
@@ -224,7 +206,8 @@ static enum stage take_environment(struct vault_identity *identity)
 
     if (status == VAULT_OK)
         return take(identity, &keys);
-    return fail(identity, status == VAULT_NOT_CONFIGURED ? VAULT_BAD_PROFILE : status, &why);
+    return status == VAULT_NOT_CONFIGURED ? lacks_source(identity, &why)
+                                          : fail(identity, status, &why);
 }
 
 /* The outcome of a source of the machine: asked by the chain it may have nothing, asked for by a
@@ -237,8 +220,8 @@ static enum stage take_source(struct vault_identity *identity)
         return take(identity, &run->credential);
     if (run->status != VAULT_NOT_CONFIGURED)
         return fail(identity, run->status, &run->why);
-    if (chain[identity->link - 1].plan == vault_profile_plan)
-        return fail(identity, VAULT_BAD_PROFILE, &run->why);
+    if (vault_chain[identity->link - 1].must_have)
+        return lacks_source(identity, &run->why);
     return pass_over(identity, &run->why);
 }
 
@@ -250,48 +233,8 @@ static struct vault_role_tools tools_of(struct vault_identity *identity)
         .budget = identity->world->budget,
         .random = identity->world->random,
         .random_at = identity->world->random_at,
+        .skew_ms = identity->world->skew_ms,
     };
-}
-
-/* The role that is to be assumed next, or false where none is left. */
-static bool next_role(const struct vault_identity *identity, struct vault_role_wish *wish)
-{
-    const char *const *texts = identity->texts;
-    size_t i = identity->roles_assumed;
-
-    *wish = (struct vault_role_wish){.query = &identity->query, .region = texts[REGION]};
-    if (i < identity->plan.role_count) {
-        const struct vault_plan_role *role = &identity->plan.roles[i];
-
-        wish->role = (struct vault_sts_role){role->arn, role->session_name, role->external_id,
-                                             role->duration_seconds};
-    } else if (i == identity->plan.role_count && texts[ROLE_ARN]) {
-        wish->role =
-            (struct vault_sts_role){texts[ROLE_ARN], texts[ROLE_SESSION], texts[EXTERNAL_ID], 0};
-        wish->endpoint_url = texts[STS_URL];
-    } else {
-        return false;
-    }
-    if (!wish->role.session_name)
-        wish->role.session_name = SESSION_NAME;
-    if (identity->plan.base == VAULT_PLAN_WEB_IDENTITY && i == 0)
-        wish->token_file = identity->plan.token_file;
-    else
-        wish->caller = &identity->credential;
-    return true;
-}
-
-static enum stage refuse_role(struct vault_identity *identity, const struct vault_role_wish *wish)
-{
-    struct vault_message why = {0};
-
-    vault_message_add(&why, wish->caller ? "assuming the role " : "web identity for the role ");
-    vault_message_quote(&why, wish->role.arn, strlen(wish->role.arn), 256);
-    vault_message_add(&why, ": %s",
-                      identity->role.why.length
-                          ? identity->role.why.text
-                          : vault_status_row(identity->role.status)->sentence);
-    return fail(identity, identity->role.status, &why);
 }
 
 static enum vault_step assume(struct vault_identity *identity, int64_t now)
@@ -306,10 +249,13 @@ static enum vault_step assume(struct vault_identity *identity, int64_t now)
     }
     step = vault_role_next(&identity->role, &wish, &tools, now);
     identity->pause_ms = identity->role.pause_ms;
+    if (step == VAULT_STEP_PAUSE)
+        say_role(identity, &wish, VAULT_TIMEOUT, &identity->role.why);
     if (step != VAULT_STEP_DONE)
         return step;
+    vault_message_clear(&identity->message);
     if (identity->role.status != VAULT_OK) {
-        identity->stage = refuse_role(identity, &wish);
+        identity->stage = refuse_role(identity, &wish, identity->role.status, &identity->role.why);
         return VAULT_STEP_DONE;
     }
     identity->stage = take(identity, &identity->role.credential);
@@ -369,7 +315,7 @@ enum vault_status vault_identity_new(const struct vault_identity_request *reques
     vault_credential_run_init(&identity->run, &identity->query, &identity->exchange);
     tools = tools_of(identity);
     vault_role_begin(&identity->role, world->environment, &tools);
-    texts_of(request, identity->texts);
+    identity->asked = vault_identity_plain(request);
     *made = identity;
     return VAULT_OK;
 }
@@ -378,6 +324,9 @@ void vault_identity_free(struct vault_identity *identity)
 {
     if (!identity)
         return;
+    /* Left in a role's pause: the attempt that it was for is not made. */
+    if (identity->stage == ASSUME && !identity->role.asked)
+        vault_retry_forgo(&identity->role.retry, identity->world->budget);
     vault_exchange_free(&identity->exchange);
     vault_plan_clear(&identity->plan);
     vault_credential_run_free(&identity->run);

@@ -9,29 +9,9 @@
 #define VAULT_IDENTITY_H
 
 #include "credential_source.h"
+#include "identity_request.h"
 #include "retry.h"
 #include "sigv4.h"
-
-/* What decides who asks. Texts NULL or "" for none. */
-struct vault_identity_request {
-    const char *access_key_id; /* a vault's own keys: then no source of the chain is asked */
-    const char *secret_access_key;
-    const char *session_token;
-    const char *region; /* for STS's endpoint and its signatures */
-    const char *assume_role_arn;
-    const char *role_session_name; /* none: KongVault */
-    const char *external_id;
-    const char *sts_endpoint_url; /* for signed calls only: whoever may set it must not be sent a
-                                     web identity's token */
-};
-
-#define VAULT_IDENTITY_TEXTS 8
-
-/* Copies of the texts of `from` into `texts`, each from vault_copy or NULL, and `to` made of them.
- * VAULT_OK, VAULT_NO_MEMORY (what was copied is in `texts` all the same). */
-VAULT_MUST_CHECK enum vault_status vault_identity_copy(const struct vault_identity_request *from,
-                                                       char *texts[VAULT_IDENTITY_TEXTS],
-                                                       struct vault_identity_request *to);
 
 /* Borrowed for the identity's life. */
 struct vault_identity_world {
@@ -40,6 +20,7 @@ struct vault_identity_world {
     struct vault_retry_budget *budget;
     vault_random *random;
     void *random_at;
+    _Atomic int64_t *skew_ms; /* NULL, or AWS's clock minus ours: corrected by what STS says */
 };
 
 struct vault_identity;
@@ -62,17 +43,11 @@ struct vault_exchange *vault_identity_exchange(struct vault_identity *identity);
 int64_t vault_identity_pause(const struct vault_identity *identity);
 
 /* VAULT_OK, or what broke; VAULT_NO_CREDENTIALS where no source had anything, with each one and its
- * reason in the message. */
+ * reason in the message. In a role's pause the message says what the last attempt ended with. */
 enum vault_status vault_identity_status(const struct vault_identity *identity);
 const struct vault_message *vault_identity_message(const struct vault_identity *identity);
 
 /* Move the credential out; once, after VAULT_OK. */
 void vault_identity_steal(struct vault_identity *identity, struct vault_credential *credential);
-
-/* Append the text of what `request` selects, lengths in front so that no two look alike: for a key of
- * the cache; it holds secrets and is for hashing or comparing only. VAULT_OK, VAULT_NO_MEMORY,
- * VAULT_TOO_LARGE. */
-VAULT_MUST_CHECK enum vault_status vault_identity_key(const struct vault_identity_request *request,
-                                                      struct vault_buffer *key);
 
 #endif

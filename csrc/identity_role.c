@@ -5,8 +5,10 @@
  */
 #include "identity_role.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
+#include "clock_skew.h"
 #include "file.h"
 #include "service_endpoint.h"
 #include "signed_exchange.h"
@@ -101,9 +103,24 @@ static enum vault_step ask(struct vault_role_run *run, const struct vault_role_w
                               : ask_web_identity(run, wish, tools->exchange);
     if (status != VAULT_OK)
         return done(run, status);
+    run->signed_at = now;
     run->retry.attempts++;
     run->asked = true;
     return VAULT_STEP_EXCHANGE;
+}
+
+/* Whether a wrong clock was why; then the right one is kept for all, and this is signed again. */
+static bool correct_clock(struct vault_role_run *run, const struct vault_role_tools *tools,
+                          enum vault_status status, int64_t now)
+{
+    int64_t wall_ms;
+
+    if (run->clock_corrected || !tools->skew_ms)
+        return false;
+    wall_ms = now * 1000 - atomic_load(tools->skew_ms);
+    run->clock_corrected = vault_clock_skew_correct(
+        tools->exchange, status, wall_ms, run->signed_at * 1000 - wall_ms, tools->skew_ms);
+    return run->clock_corrected;
 }
 
 enum vault_step vault_role_next(struct vault_role_run *run, const struct vault_role_wish *wish,
@@ -124,6 +141,8 @@ enum vault_step vault_role_next(struct vault_role_run *run, const struct vault_r
         vault_retry_succeeded(&run->retry, tools->budget);
         return done(run, VAULT_OK);
     }
+    if (wish->caller && correct_clock(run, tools, status, now))
+        return ask(run, wish, tools, exchange->date);
     run->pause_ms = vault_retry_pause(&run->retry, tools->budget, status, exchange->retry_after_ms);
     return run->pause_ms < 0 ? done(run, status) : VAULT_STEP_PAUSE;
 }

@@ -26,6 +26,8 @@ struct vault_role_run {
     struct vault_endpoint endpoint;
     struct vault_retry retry;
     bool asked; /* an exchange is out */
+    bool clock_corrected;
+    int64_t signed_at; /* by AWS's clock, as the last attempt had it */
     int64_t pause_ms;
     enum vault_status status;
     struct vault_credential credential;
@@ -39,6 +41,7 @@ struct vault_role_tools {
     struct vault_retry_budget *budget;
     vault_random *random;
     void *random_at;
+    _Atomic int64_t *skew_ms; /* NULL: a clock that STS calls wrong stays as it is */
 };
 
 /* Ready for the first vault_role_next. Allocates nothing. */

@@ -52,6 +52,11 @@ static void keep(const char *region)
     pthread_mutex_unlock(&lock);
 }
 
+void vault_region_forget(void)
+{
+    keep("");
+}
+
 /* VAULT_NOT_CONFIGURED: the instance is to be asked. */
 static enum vault_status look(struct vault_region_run *run, struct vault_buffer *region)
 {
@@ -83,8 +88,9 @@ static enum vault_step ask(struct vault_region_run *run, struct vault_buffer *re
             keep(region->data);
         return done(run, status);
     }
-    vault_message_add(&run->why, ", instance metadata (%s)", run->source.why.text);
-    return done(run, VAULT_NO_REGION);
+    if (status != VAULT_NO_MEMORY)
+        vault_message_add(&run->why, ", instance metadata (%s)", run->source.why.text);
+    return done(run, status == VAULT_NOT_CONFIGURED ? VAULT_NO_REGION : status);
 }
 
 enum vault_step vault_region_next(struct vault_region_run *run, int64_t now,

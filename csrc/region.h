@@ -26,4 +26,7 @@ void vault_region_free(struct vault_region_run *run);
 enum vault_step vault_region_next(struct vault_region_run *run, int64_t now,
                                   struct vault_buffer *region);
 
+/* Forget the instance's region: for tests. */
+void vault_region_forget(void);
+
 #endif

@@ -21,6 +21,20 @@ static const struct service {
     {"sts", "AWS_ENDPOINT_URL_STS", "sts"},
 };
 
+struct flag {
+    const char *variable;
+    const char *property;
+    const char *word;
+};
+
+static const struct flag ignore = {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+                                   "ignore_configured_endpoint_urls", "true"};
+static const struct flag fips = {"AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", "true"};
+static const struct flag dualstack = {"AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint",
+                                      "true"};
+static const struct flag sts_legacy = {"AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints",
+                                       "legacy"};
+
 static const char *set_variable(const struct vault_environment *environment, const char *name)
 {
     const char *value = vault_environment_get(environment, name);
@@ -36,17 +50,41 @@ static const struct service *find(const char *name)
     return NULL;
 }
 
+/* Whether the variable `name`, else the profile's `property`, is `word`. */
+static enum vault_status is_set_to(const struct vault_credential_query *query,
+                                   const struct flag *flag, bool *is, struct vault_message *why)
+{
+    const char *value = set_variable(query->environment, flag->variable);
+    struct vault_message lacks = {0};
+    struct vault_buffer text;
+    enum vault_status status = VAULT_OK;
+
+    *is = value && strcasecmp(value, flag->word) == 0;
+    if (value)
+        return VAULT_OK;
+    vault_buffer_init(&text, VALUE_MAX);
+    status = vault_profile_value(query, flag->property, &text, &lacks);
+    if (status == VAULT_OK)
+        *is = strcasecmp(text.data, flag->word) == 0;
+    else if (status == VAULT_NOT_CONFIGURED)
+        status = VAULT_OK;
+    else
+        vault_message_add(why, "%s", lacks.text);
+    vault_buffer_free(&text);
+    return status;
+}
+
 /* The endpoint that environment or profile set, "" for none. */
 static enum vault_status set_elsewhere(const struct vault_credential_query *query,
                                        const struct service *service, struct vault_buffer *url,
                                        struct vault_message *why)
 {
-    const char *ignore = set_variable(query->environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
     const char *value = set_variable(query->environment, service->variable);
-    enum vault_status status;
+    bool ignored = false;
+    enum vault_status status = is_set_to(query, &ignore, &ignored, why);
 
-    if (ignore && strcasecmp(ignore, "true") == 0)
-        return VAULT_OK;
+    if (status != VAULT_OK || ignored)
+        return status;
     if (!value)
         value = set_variable(query->environment, "AWS_ENDPOINT_URL");
     if (value)
@@ -57,22 +95,17 @@ static enum vault_status set_elsewhere(const struct vault_credential_query *quer
     return status == VAULT_NOT_CONFIGURED ? VAULT_OK : status;
 }
 
-/* Whether the variable `name`, else the profile's `property`, is `word`. */
-static bool is_set_to(const struct vault_credential_query *query, const char *name,
-                      const char *property, const char *word)
+/* FIPS and dual-stack beside an endpoint URL are for vault_endpoint_settle to refuse. */
+static enum vault_status read_flags(const struct vault_credential_query *query,
+                                    struct vault_endpoint_query *wanted, struct vault_message *why)
 {
-    const char *value = set_variable(query->environment, name);
-    struct vault_message ignored = {0};
-    struct vault_buffer text;
-    bool is;
+    enum vault_status status = is_set_to(query, &fips, &wanted->fips, why);
 
-    if (value)
-        return strcasecmp(value, word) == 0;
-    vault_buffer_init(&text, VALUE_MAX);
-    is = vault_profile_value(query, property, &text, &ignored) == VAULT_OK && text.data &&
-         strcasecmp(text.data, word) == 0;
-    vault_buffer_free(&text);
-    return is;
+    if (status == VAULT_OK)
+        status = is_set_to(query, &dualstack, &wanted->dualstack, why);
+    if (status == VAULT_OK)
+        status = is_set_to(query, &sts_legacy, &wanted->sts_legacy, why);
+    return status;
 }
 
 enum vault_status vault_service_endpoint(const struct vault_credential_query *query,
@@ -87,22 +120,14 @@ enum vault_status vault_service_endpoint(const struct vault_credential_query *qu
     if (!service)
         return VAULT_INTERNAL;
     vault_buffer_init(&url, VALUE_MAX);
-    if (wanted.override && *wanted.override)
-        goto settle;
-    status = set_elsewhere(query, service, &url, why);
-    if (status != VAULT_OK)
-        goto out;
-    wanted.override = url.data;
-    if (!url.length) {
-        wanted.fips = is_set_to(query, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", "true");
-        wanted.dualstack =
-            is_set_to(query, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", "true");
-        wanted.sts_legacy =
-            is_set_to(query, "AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints", "legacy");
+    if (!wanted.override || !*wanted.override) {
+        status = set_elsewhere(query, service, &url, why);
+        wanted.override = url.data;
     }
-settle:
-    status = vault_endpoint_settle(&wanted, endpoint, why);
-out:
+    if (status == VAULT_OK)
+        status = read_flags(query, &wanted, why);
+    if (status == VAULT_OK)
+        status = vault_endpoint_settle(&wanted, endpoint, why);
     vault_buffer_free(&url);
     return status;
 }
