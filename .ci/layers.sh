@@ -71,7 +71,9 @@ rule "files" "$(word 'fopen|open|openat|popen|fork|execv[a-z]*|system')\\(" "fil
     "$c"/*.[ch]
 rule "protocol that performs" "$(word 'poll|send|recv|connect|curl_[a-z_]*')\\(" "" \
     "$c"/credentials*.[ch] "$c"/secretsmanager.[ch] "$c"/endpoint.[ch] "$c"/json*.[ch] \
-    "$c"/ini.[ch] "$c"/sts_*.[ch] "$c"/iso8601.[ch]
+    "$c"/ini.[ch] "$c"/sts_*.[ch] "$c"/iso8601.[ch] "$c"/credential_*.[ch] "$c"/identity*.[ch] \
+    "$c"/caller.[ch] "$c"/region.[ch] "$c"/service_endpoint.[ch] "$c"/fetch*.[ch] \
+    "$c"/clock_skew.[ch]
 rule "AWS words in transport" 'X-Amz|secretsmanager|GetSecretValue|AKIA' "" "$c"/http*.[ch] \
     "$c"/io_thread.[ch] "$c"/loop.[ch] "$c"/wake.[ch]
 rule "typedef of a struct" '^ *typedef +(struct|union)' "" "$c"/*.[ch]
@@ -122,6 +124,7 @@ if [ -z "${VAULT_LAYERS_ROOT:-}" ]; then
     plant "bare allocation" csrc/ini.c 'void y(void *x) { free(x); }'
     plant "sockets" csrc/fetch.c '#include <sys/socket.h>'
     plant "protocol that performs" csrc/credentials.c 'int y(void) { return poll(0, 0, 1); }'
+    plant "protocol that performs" csrc/identity.c 'int y(void) { return send(0, 0, 1, 0); }'
     plant "an included .c file" csrc/fetch.c '#include "ini.c"'
     plant "os.getenv" lua/vault/env.lua 'local x = os.getenv("HOME")'
     plant "ngx in pure Lua" lua/vault/reference.lua 'local x = ngx.now()'

@@ -1,13 +1,11 @@
-/* credentials - a credential, and the chain of providers that may have one.
+/* credentials - a credential, and the one the environment holds.
  *
- * For:   what credentials.h promises; the environment provider, which has nothing to read or send.
+ * For:   what credentials.h promises.
  * Never: a text of a credential in a message.
  */
 #include "credentials.h"
 
 #include <string.h>
-
-#include "credentials_profile.h"
 
 #define PART_MAX  4096
 #define TOKEN_MAX 16384
@@ -87,9 +85,9 @@ static enum vault_status environment_lacks(const char *missing, const char *valu
     return VAULT_NOT_CONFIGURED;
 }
 
-static enum vault_status environment_find(const struct vault_credential_query *query,
-                                          struct vault_credential *credential,
-                                          struct vault_message *why)
+enum vault_status vault_environment_keys(const struct vault_credential_query *query,
+                                         struct vault_credential *credential,
+                                         struct vault_message *why)
 {
     static const char id_name[] = "AWS_ACCESS_KEY_ID", secret_name[] = "AWS_SECRET_ACCESS_KEY";
     const char *id = vault_environment_get(query->environment, id_name);
@@ -106,39 +104,4 @@ static enum vault_status environment_find(const struct vault_credential_query *q
     if (status == VAULT_BAD_CONFIG)
         vault_message_add(why, " (environment: AWS_ACCESS_KEY_ID and what goes with it)");
     return status;
-}
-
-const struct vault_provider vault_provider_environment = {"environment", environment_find};
-
-enum vault_status vault_credentials_find_in(const struct vault_provider *const *providers,
-                                            const struct vault_credential_query *query,
-                                            struct vault_credential *credential,
-                                            struct vault_message *why)
-{
-    struct vault_message tried = {0}, reason;
-    enum vault_status status;
-
-    for (size_t i = 0; providers[i]; i++) {
-        vault_message_clear(&reason);
-        status = providers[i]->find(query, credential, &reason);
-        if (status == VAULT_OK)
-            return VAULT_OK;
-        if (status != VAULT_NOT_CONFIGURED) {
-            vault_message_add(why, "%s", reason.text);
-            return status;
-        }
-        vault_message_add(&tried, "%s%s (%s)", i ? ", " : "", providers[i]->name, reason.text);
-    }
-    vault_message_add(why, "no AWS credentials: %s", tried.text);
-    return VAULT_NO_CREDENTIALS;
-}
-
-enum vault_status vault_credentials_find(const struct vault_credential_query *query,
-                                         struct vault_credential *credential,
-                                         struct vault_message *why)
-{
-    static const struct vault_provider *const chain[] = {&vault_provider_environment,
-                                                         &vault_provider_profile, NULL};
-
-    return vault_credentials_find_in(chain, query, credential, why);
 }

@@ -1,8 +1,7 @@
-/* credentials - a credential, and the chain of providers that may have one.
+/* credentials - a credential, and the one the environment holds.
  *
- * For:   what a credential is and how it is wiped; asking one provider after another, first that
- *        has something wins; keeping the reasons of those that had nothing.
- * Never: HTTP, environ itself (it comes in as an argument), files (credentials_profile.c).
+ * For:   what a credential is, what may stand in it, how it is wiped.
+ * Never: HTTP, environ itself (it comes in as an argument), files, the chain (identity).
  */
 #ifndef VAULT_CREDENTIALS_H
 #define VAULT_CREDENTIALS_H
@@ -39,29 +38,11 @@ struct vault_credential_query {
     const char *profile; /* NULL: AWS_PROFILE, else "default" */
 };
 
-struct vault_provider {
-    const char *name; /* for messages: "environment", "profile" */
-    /* VAULT_OK: `credential` is filled. VAULT_NOT_CONFIGURED: nothing to offer, and `why` has the
-     * reason in a few words. Anything else: configured and broken, `why` has the message. */
-    enum vault_status (*find)(const struct vault_credential_query *query,
-                              struct vault_credential *credential, struct vault_message *why);
-};
-
-/* Ask each provider in turn: environment, profile. One that is configured and fails ends the chain
- * with its own status. Where all pass, VAULT_NO_CREDENTIALS and `why` lists each with its reason.
- */
+/* AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. VAULT_OK: `credential` is filled.
+ * VAULT_NOT_CONFIGURED: not set, or half set; `why` says what in a few words. Else as
+ * vault_credential_set. */
 VAULT_MUST_CHECK enum vault_status
-vault_credentials_find(const struct vault_credential_query *query,
+vault_environment_keys(const struct vault_credential_query *query,
                        struct vault_credential *credential, struct vault_message *why);
-
-/* The chain over `providers` (NULL-ended); vault_credentials_find with a chain of one's own. */
-VAULT_MUST_CHECK enum vault_status
-vault_credentials_find_in(const struct vault_provider *const *providers,
-                          const struct vault_credential_query *query,
-                          struct vault_credential *credential, struct vault_message *why);
-
-/* AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. Half set counts as not configured
- * and is named. */
-extern const struct vault_provider vault_provider_environment;
 
 #endif

@@ -1,4 +1,4 @@
-/* credentials_profile - the profile provider, and single settings of the chosen profile.
+/* credentials_profile - single settings of the chosen profile.
  *
  * For:   what credentials_profile.h promises.
  * Never: a value of the files in a message; only names of files, profiles and properties.
@@ -10,33 +10,9 @@
 #include <strings.h>
 
 #include "profile.h"
-#include "profile_plan.h"
 
 #define IGNORE_VARIABLE "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 #define IGNORE_PROPERTY "ignore_configured_endpoint_urls"
-
-static enum vault_status profile_find(const struct vault_credential_query *query,
-                                      struct vault_credential *credential,
-                                      struct vault_message *why)
-{
-    struct vault_plan plan = {0};
-    enum vault_status status = vault_profile_plan(query, &plan, why);
-
-    if (status == VAULT_OK && plan.role_count) {
-        vault_message_add(why,
-                          "the profile uses role_arn, which this version does not support yet");
-        status = VAULT_BAD_PROFILE;
-    }
-    if (status == VAULT_OK) {
-        vault_credential_clear(credential);
-        *credential = plan.keys;
-        plan.keys = (struct vault_credential){0};
-    }
-    vault_plan_clear(&plan);
-    return status;
-}
-
-const struct vault_provider vault_provider_profile = {"profile", profile_find};
 
 static enum vault_status value_in(const struct vault_profile *profile, const char *property,
                                   struct vault_buffer *value, struct vault_message *why)

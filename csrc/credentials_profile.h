@@ -1,7 +1,6 @@
-/* credentials_profile - the profile provider, and single settings of the chosen profile.
+/* credentials_profile - single settings of the chosen profile.
  *
- * For:   static keys for the chain of credentials; region, endpoints and whatever else a profile
- *        says beside its credentials. The profile is query->profile, else AWS_PROFILE, else
+ * For:   region, endpoints and whatever else a profile says beside its credentials. The profile is query->profile, else AWS_PROFILE, else
  *        AWS_DEFAULT_PROFILE, else "default".
  * Never: roles (profile_plan), the files (profile), sockets, the order of the chain.
  */
@@ -9,10 +8,6 @@
 #define VAULT_CREDENTIALS_PROFILE_H
 
 #include "credentials.h"
-
-/* The keys of vault_profile_plan where it comes to keys and nothing else, with its statuses;
- * VAULT_BAD_PROFILE as well where it comes to a role. */
-extern const struct vault_provider vault_provider_profile;
 
 /* Append the profile's `property` ("region", "ca_bundle") to `value`, as written; the credentials
  * file wins. VAULT_OK; VAULT_NOT_CONFIGURED (no file, no profile, no such property in it; `why`

@@ -87,7 +87,7 @@ static enum vault_status check_duration(int seconds, struct vault_message *why)
     return VAULT_BAD_CONFIG;
 }
 
-static enum vault_status check_role(const struct vault_sts_role *role, struct vault_message *why)
+enum vault_status vault_sts_check_role(const struct vault_sts_role *role, struct vault_message *why)
 {
     enum vault_status status = check_text(role->arn, &arn_rule, why);
 
@@ -195,7 +195,7 @@ enum vault_status vault_sts_ask_role(struct vault_exchange *exchange,
                                      const struct vault_sts_role *role, struct vault_message *why)
 {
     struct vault_buffer body;
-    enum vault_status status = check_role(role, why);
+    enum vault_status status = vault_sts_check_role(role, why);
 
     if (status != VAULT_OK)
         return status;
@@ -216,7 +216,7 @@ enum vault_status vault_sts_ask_web_identity(struct vault_exchange *exchange,
                                              size_t token_length, struct vault_message *why)
 {
     struct vault_buffer body;
-    enum vault_status status = check_role(role, why);
+    enum vault_status status = vault_sts_check_role(role, why);
 
     if (status == VAULT_OK)
         status = check_length("web identity token", token_length, TOKEN_MIN, TOKEN_MAX, why);

@@ -23,6 +23,11 @@ struct vault_sts_role {
 
 extern const char vault_sts_service[]; /* "sts" */
 
+/* Whether AWS could take the role's texts at all; both calls below ask this first. VAULT_OK, or
+ * VAULT_BAD_CONFIG with the malformed part in `why`. */
+VAULT_MUST_CHECK enum vault_status vault_sts_check_role(const struct vault_sts_role *role,
+                                                        struct vault_message *why);
+
 /* Fill in method, body and Content-Type of `exchange`, which is unchanged unless VAULT_OK; the URL
  * is the caller's. `why` names the malformed part and never shows it. VAULT_OK, VAULT_BAD_CONFIG,
  * VAULT_NO_MEMORY, VAULT_TOO_LARGE. */

@@ -13,6 +13,7 @@
 
 #include "environment.h"
 #include "exchange.h"
+#include "fetch_request.h"
 #include "retry.h"
 #include "secretsmanager.h"
 #include "sigv4.h"
@@ -32,19 +33,12 @@ struct vault_fetch_world {
     void *random_at;
 };
 
-/* What is wanted. vault_fetch_new copies all of it. Texts NULL or "" for none. */
-struct vault_fetch_request {
-    const char *secret_id;
-    size_t secret_id_length;
-    const char *stage;
-    const char *region;       /* none: the profile's */
-    const char *endpoint_url; /* none: AWS's own */
-    int64_t timeout_ms;       /* whole fetch, 1 .. 3600000 */
-};
-
 /* Names of the states, for the trace and the test that walks the table. */
 #define VAULT_FETCH_STATES(X)                                                                      \
-    X(IDENTIFY, "find region, endpoint and credentials")                                           \
+    X(LOCATE, "find region and endpoint")                                                          \
+    X(IDENTIFY, "find out who asks")                                                               \
+    X(ASK, "a request for region or credential is out; the driver performs it")                    \
+    X(AWAIT, "wait before going on with region or credential")                                     \
     X(SIGN, "build and sign the request for this moment")                                          \
     X(EXCHANGE, "the request is out; the driver performs it")                                      \
     X(READ, "read the answer; decide whether to try again")                                        \
@@ -67,7 +61,7 @@ enum vault_fetch_need {
 
 struct vault_fetch;
 
-/* `world` is borrowed for the fetch's life. `*made` goes to vault_fetch_free. VAULT_OK,
+/* `request` is copied, `world` borrowed for the fetch's life. `*made` goes to vault_fetch_free. VAULT_OK,
  * VAULT_NO_MEMORY, VAULT_TOO_LARGE, VAULT_BAD_CONFIG (timeout out of range). */
 VAULT_MUST_CHECK enum vault_status vault_fetch_new(const struct vault_fetch_request *request,
                                                    const struct vault_fetch_world *world,

@@ -40,6 +40,17 @@ struct vault_fetch_box *vault_push_fetch_box(lua_State *state)
     return box;
 }
 
+static void read_caller(lua_State *state, int index, struct vault_identity_request *caller)
+{
+    caller->access_key_id = vault_field_text(state, index, "access_key_id", NULL);
+    caller->secret_access_key = vault_field_text(state, index, "secret_access_key", NULL);
+    caller->session_token = vault_field_text(state, index, "session_token", NULL);
+    caller->assume_role_arn = vault_field_text(state, index, "assume_role_arn", NULL);
+    caller->role_session_name = vault_field_text(state, index, "role_session_name", NULL);
+    caller->external_id = vault_field_text(state, index, "external_id", NULL);
+    caller->sts_endpoint_url = vault_field_text(state, index, "sts_endpoint_url", NULL);
+}
+
 void vault_read_request(lua_State *state, int index, struct vault_fetch_request *request,
                         struct vault_engine_settings *settings)
 {
@@ -52,6 +63,7 @@ void vault_read_request(lua_State *state, int index, struct vault_fetch_request 
     request->stage = vault_field_text(state, index, "stage", NULL);
     request->region = vault_field_text(state, index, "region", NULL);
     request->endpoint_url = vault_field_text(state, index, "endpoint_url", NULL);
+    read_caller(state, index, &request->caller);
     seconds = vault_field_number(state, index, "timeout", 10);
     luaL_argcheck(state, seconds >= 0.001 && seconds <= 3600, index,
                   "timeout must be from 0.001 to 3600 seconds");

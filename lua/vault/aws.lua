@@ -11,19 +11,16 @@ local quote = require("vault.reference").quote
 
 local _M = { VERSION = core._VERSION }
 
+-- Who asks: handed to the engine as they are.
+local CALLER = { "access_key_id", "secret_access_key", "session_token", "assume_role_arn",
+                 "role_session_name", "external_id", "sts_endpoint_url" }
+
 -- What a vault's config may hold.
 _M.FIELDS = { region = true, endpoint_url = true, ttl = true, neg_ttl = true, resurrect_ttl = true,
               base64_decode = true, timeout = true }
-
--- What config settles and the engine of this version cannot do yet must not be left out in silence:
--- the secret would be read as somebody else.
-local NOT_YET = { "access_key_id", "assume_role_arn", "external_id" }
-
--- What Kong's config may hold besides: vault.config has its rules for half a key, and the others
--- mean nothing without a role.
-local SETTLED = { access_key_id = true, secret_access_key = true, session_token = true,
-                  assume_role_arn = true, external_id = true, role_session_name = true,
-                  sts_endpoint_url = true }
+for _, field in ipairs(CALLER) do
+    _M.FIELDS[field] = true
+end
 
 -- Kong's contract has it. Nothing is left to do.
 function _M.init()
@@ -33,7 +30,7 @@ end
 local function check_fields(entity)
     for field, value in pairs(entity) do
         local null = value == "" or type(value) == "userdata"
-        if not (_M.FIELDS[field] or SETTLED[field] or null) then
+        if not (_M.FIELDS[field] or null) then
             return nil, ("the vault's field %s is not known or not supported yet"):format(
                 quote(tostring(field))), "bad_config"
         end
@@ -49,12 +46,6 @@ function _M.settle(parts, entity)
     local settled, message, word = config.settle(parts, entity, environment.get)
     if not settled then
         return nil, message, word
-    end
-    for _, field in ipairs(NOT_YET) do
-        if settled[field] then
-            return nil, field .. " (" .. settled.origin[field] .. ") is not supported yet",
-                "bad_config"
-        end
     end
     local known
     known, message, word = check_fields(entity or {})
@@ -75,10 +66,14 @@ end
 
 -- Fetch what `settled` names; who asks for the same key meanwhile joins. As vault.fetch.get.
 function _M.load(settled, on_done)
-    return fetch.get(settled.key, {
+    local request = {
         secret_id = settled.resource, stage = settled.stage, region = settled.region,
         endpoint_url = settled.endpoint_url, timeout = settled.timeout,
-    }, on_done or as_it_is)
+    }
+    for _, field in ipairs(CALLER) do
+        request[field] = settled[field]
+    end
+    return fetch.get(settled.key, request, on_done or as_it_is)
 end
 
 -- The secret's bytes as the reference wants them: base64_decode undone, but for a SecretBinary,

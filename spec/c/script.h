@@ -1,7 +1,8 @@
 /* script - a driver of fetches without a network: its clock, its answers, its random numbers.
  *
  * For:   tests of the state table; every change of state is checked against the table here. Include
- * after cmocka.h. Never: sockets, the real clock.
+ *        after cmocka.h.
+ * Never: sockets, the real clock.
  */
 #ifndef VAULT_TEST_SCRIPT_H
 #define VAULT_TEST_SCRIPT_H
@@ -9,7 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "credential_cache.h"
 #include "fetch.h"
+#include "region.h"
 
 #define WALL_MS     INT64_C(1440938160000) /* 20150830T123600Z */
 #define GOOD        "{\"SecretString\":\"valueCANARY\",\"VersionId\":\"v1\",\"ARN\":\"arn:a\"}"
@@ -17,10 +20,11 @@
 
 #define ATTEMPTS_SEEN 16
 
-/* One attempt's end. {0} with a body is HTTP 200. */
+/* One exchange's end. */
 struct answer {
+    const char *url; /* what ASK must ask; NULL: an attempt */
     const char *body;
-    int status;                /* 0: 200 for GOOD, 400 for another body */
+    int status;                /* 0: 200 for GOOD and for what ASK asked, 400 for another body */
     enum vault_status outcome; /* not OK: no HTTP answer came */
     int64_t takes_ms;
     int64_t clock_off_s; /* AWS's clock in the Date header minus ours; 0 for right */
@@ -51,7 +55,18 @@ struct stage {
 static inline bool edge_is_right(enum vault_fetch_state from, enum vault_fetch_state to)
 {
     static const bool table[VAULT_FETCH_STATE_COUNT][VAULT_FETCH_STATE_COUNT] = {
-        [VAULT_FETCH_IDENTIFY] = {[VAULT_FETCH_SIGN] = true, [VAULT_FETCH_DONE] = true},
+        [VAULT_FETCH_LOCATE] = {[VAULT_FETCH_IDENTIFY] = true,
+                                [VAULT_FETCH_ASK] = true,
+                                [VAULT_FETCH_AWAIT] = true,
+                                [VAULT_FETCH_DONE] = true},
+        [VAULT_FETCH_IDENTIFY] = {[VAULT_FETCH_SIGN] = true,
+                                  [VAULT_FETCH_ASK] = true,
+                                  [VAULT_FETCH_AWAIT] = true,
+                                  [VAULT_FETCH_DONE] = true},
+        [VAULT_FETCH_ASK] =
+            {[VAULT_FETCH_LOCATE] = true, [VAULT_FETCH_IDENTIFY] = true, [VAULT_FETCH_DONE] = true},
+        [VAULT_FETCH_AWAIT] =
+            {[VAULT_FETCH_LOCATE] = true, [VAULT_FETCH_IDENTIFY] = true, [VAULT_FETCH_DONE] = true},
         [VAULT_FETCH_SIGN] = {[VAULT_FETCH_EXCHANGE] = true, [VAULT_FETCH_DONE] = true},
         [VAULT_FETCH_EXCHANGE] = {[VAULT_FETCH_READ] = true, [VAULT_FETCH_DONE] = true},
         [VAULT_FETCH_READ] = {[VAULT_FETCH_IDENTIFY] = true,
@@ -86,6 +101,8 @@ static const char *const with_keys[] = {"AWS_ACCESS_KEY_ID=AKIDEXAMPLE",
 static inline void open_stage(struct stage *stage, const char *const *entries)
 {
     memset(stage, 0, sizeof *stage);
+    vault_credential_cache_clear();
+    vault_region_forget();
     assert_int_equal(vault_environment_new(entries ? entries : with_keys, &stage->environment),
                      VAULT_OK);
     assert_int_equal(vault_signer_new(&stage->signer), VAULT_OK);
@@ -105,6 +122,7 @@ static inline void close_stage(struct stage *stage)
 {
     vault_signer_free(stage->signer);
     vault_environment_free(stage->environment);
+    vault_credential_cache_clear();
 }
 
 static inline void pass(struct stage *stage, int64_t milliseconds)
@@ -148,6 +166,9 @@ static inline void copy_header(const struct vault_exchange *exchange, const char
 
 static inline void see_exchange(struct stage *stage, const struct vault_exchange *exchange)
 {
+    assert_non_null(strstr(exchange->headers.data, "/secretsmanager/aws4_request"));
+    assert_false(exchange->direct);
+    assert_int_equal(exchange->timeout_ms, 0);
     assert_true(stage->exchanges < ATTEMPTS_SEEN);
     copy_header(exchange, "X-Amz-Date: ", "\r", stage->dates[stage->exchanges], 17);
     copy_header(exchange, "Credential=", "/", stage->keys[stage->exchanges], 32);
@@ -163,14 +184,19 @@ static inline void perform(struct stage *stage, struct vault_fetch *fetch,
     struct vault_exchange *exchange = vault_fetch_exchange(fetch);
     const char *body = answer->body ? answer->body : GOOD;
 
-    see_exchange(stage, exchange);
+    if (answer->url)
+        assert_string_equal(exchange->url.data, answer->url);
+    else
+        see_exchange(stage, exchange);
     pass(stage, answer->takes_ms);
     exchange->outcome = answer->outcome;
     if (answer->outcome != VAULT_OK) {
         vault_message_add(&exchange->why, "planted");
         return;
     }
-    exchange->status = answer->status ? answer->status : strcmp(body, GOOD) == 0 ? 200 : 400;
+    exchange->status = answer->url || strcmp(body, GOOD) == 0 ? 200 : 400;
+    if (answer->status)
+        exchange->status = answer->status;
     exchange->outcome = vault_buffer_text(&exchange->answer, body);
     if (!answer->no_date)
         exchange->date = stage->now.wall_ms / 1000 + answer->clock_off_s;
@@ -180,7 +206,7 @@ static inline void perform(struct stage *stage, struct vault_fetch *fetch,
         exchange->retry_after_ms = answer->retry_after;
 }
 
-/* Drive `fetch` to its end with one answer per attempt; all of them must be used. */
+/* Drive `fetch` to its end with one answer per exchange; all of them must be used. */
 static inline enum vault_status drive(struct stage *stage, struct vault_fetch *fetch,
                                       const struct answer *answers, unsigned count)
 {
@@ -190,7 +216,8 @@ static inline enum vault_status drive(struct stage *stage, struct vault_fetch *f
     while (need != VAULT_FETCH_NEED_NOTHING) {
         if (need == VAULT_FETCH_NEED_EXCHANGE) {
             if (used == count)
-                fail_msg("attempt %u was not expected", used + 1);
+                fail_msg("exchange %u was not expected: %s", used + 1,
+                         vault_fetch_exchange(fetch)->url.data);
             perform(stage, fetch, &answers[used++]);
         } else {
             int64_t wait = vault_fetch_wake(fetch) - stage->now.monotonic_ms;
@@ -218,11 +245,61 @@ static inline enum vault_status play(struct stage *stage, const struct answer *a
     stage->exchanges = 0;
     stage->pauses = 0;
     status = drive(stage, fetch, answers, count);
-    assert_int_equal(vault_fetch_attempts(fetch), count);
+    assert_int_equal(vault_fetch_attempts(fetch), stage->exchanges);
     if (message)
         *message = *vault_fetch_message(fetch);
     vault_fetch_free(fetch);
     return status;
+}
+
+/* The whole fetch with the nth allocation failing; false where there was no nth. What the cache of
+ * credentials cannot get is survived and counted. */
+static inline bool fails_at(unsigned long nth, const char *const *entries,
+                            const struct vault_fetch_request *request, const struct answer *answers,
+                            unsigned *survived)
+{
+    enum vault_fetch_need need = VAULT_FETCH_NEED_TIME;
+    struct vault_fetch *fetch = NULL;
+    enum vault_status status;
+    struct stage stage;
+    bool failed;
+
+    open_stage(&stage, entries);
+    (void)vault_alloc_fail(nth);
+    status = vault_fetch_new(request, &stage.world, stage.now, &fetch);
+    if (status == VAULT_OK) {
+        for (unsigned i = 0; need != VAULT_FETCH_NEED_NOTHING;) {
+            need = vault_fetch_advance(fetch, stage.now);
+            if (need == VAULT_FETCH_NEED_EXCHANGE)
+                perform(&stage, fetch, &answers[i++]);
+            else if (need == VAULT_FETCH_NEED_TIME)
+                pass(&stage, vault_fetch_wake(fetch) - stage.now.monotonic_ms);
+        }
+        status = vault_fetch_status(fetch);
+        assert_int_equal(vault_fetch_secret(fetch)->payload.length, status == VAULT_OK ? 11 : 0);
+    } else {
+        assert_null(fetch);
+    }
+    failed = vault_alloc_fail(0) >= nth;
+    assert_true(status == VAULT_OK || (failed && status == VAULT_NO_MEMORY));
+    *survived += failed && status == VAULT_OK;
+    vault_fetch_free(fetch);
+    close_stage(&stage);
+    return failed;
+}
+
+/* Every allocation of a fetch that ends well fails once. */
+static inline void play_without_memory(const char *const *entries,
+                                       const struct vault_fetch_request *request,
+                                       const struct answer *answers, unsigned survivable)
+{
+    unsigned survived = 0;
+    unsigned long nth = 1;
+
+    while (fails_at(nth, entries, request, answers, &survived))
+        nth++;
+    assert_true(nth > 20);
+    assert_int_equal(survived, survivable);
 }
 
 #endif

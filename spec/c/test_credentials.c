@@ -1,7 +1,7 @@
-/* test_credentials - the credential, the chain, the environment provider.
+/* test_credentials - the credential, and the one the environment holds.
  *
- * For:   what credentials.h promises; the chain with providers of the test's own.
- * Never: files (test_credentials_profile); the real environment.
+ * For:   what credentials.h promises.
+ * Never: the chain (test_identity); the real environment.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -169,8 +169,7 @@ static void test_environment(void **state)
         struct vault_credential credential = {0};
         struct vault_message why = {0};
 
-        assert_int_equal(vault_provider_environment.find(&query, &credential, &why),
-                         rows[i].status);
+        assert_int_equal(vault_environment_keys(&query, &credential, &why), rows[i].status);
         assert_string_equal(why.text, rows[i].says);
         if (rows[i].status == VAULT_OK) {
             assert_string_equal(credential.access_key_id, ID);
@@ -184,104 +183,35 @@ static void test_environment(void **state)
     }
 }
 
-/* Providers of the test's own: what each answers, and how often it was asked. */
-static int asked[3];
-
-static enum vault_status has_nothing(const struct vault_credential_query *query,
-                                     struct vault_credential *credential, struct vault_message *why)
+static void test_environment_no_memory(void **state)
 {
-    (void)query;
-    (void)credential;
-    asked[0]++;
-    vault_message_add(why, "nothing here");
-    return VAULT_NOT_CONFIGURED;
-}
-
-static enum vault_status is_broken(const struct vault_credential_query *query,
-                                   struct vault_credential *credential, struct vault_message *why)
-{
-    (void)query;
-    (void)credential;
-    asked[1]++;
-    vault_message_add(why, "it broke");
-    return VAULT_BAD_PROFILE;
-}
-
-static enum vault_status has_one(const struct vault_credential_query *query,
-                                 struct vault_credential *credential, struct vault_message *why)
-{
-    (void)query;
-    asked[2]++;
-    return vault_credential_set(credential, ID, SECRET, NULL, "one", why);
-}
-
-static void test_chain(void **state)
-{
-    static const struct vault_provider nothing = {"nothing", has_nothing}, one = {"one", has_one},
-                                       broken = {"broken", is_broken};
-    static const struct {
-        const struct vault_provider *chain[4];
-        enum vault_status status;
-        int asked[3];
-        const char *says;
-    } rows[] = {
-        {{NULL}, VAULT_NO_CREDENTIALS, {0, 0, 0}, "no AWS credentials: "},
-        {{&one, &broken}, VAULT_OK, {0, 0, 1}, ""},
-        {{&nothing, &one, &broken}, VAULT_OK, {1, 0, 1}, ""},
-        {{&broken, &one}, VAULT_BAD_PROFILE, {0, 1, 0}, "it broke"},
-        {{&nothing, &broken, &one}, VAULT_BAD_PROFILE, {1, 1, 0}, "it broke"},
-        {{&nothing, &nothing},
-         VAULT_NO_CREDENTIALS,
-         {2, 0, 0},
-         "no AWS credentials: nothing (nothing here), nothing (nothing here)"},
-    };
-    struct vault_credential_query query = {0};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct vault_credential credential = {0};
-        struct vault_message why = {0};
-
-        memset(asked, 0, sizeof asked);
-        assert_int_equal(vault_credentials_find_in(rows[i].chain, &query, &credential, &why),
-                         rows[i].status);
-        assert_memory_equal(asked, rows[i].asked, sizeof asked);
-        assert_string_equal(why.text, rows[i].says);
-        vault_credential_clear(&credential);
-    }
-}
-
-/* The environment before the profile, whose files are not there; the words where none has any. */
-static void test_default_chain(void **state)
-{
-    static const char *const keys[] = {"AWS_ACCESS_KEY_ID=" ID, "AWS_SECRET_ACCESS_KEY=" SECRET,
-                                       "AWS_PROFILE=absent", NULL};
-    static const char *const none[] = {"HOME=/nonexistent", NULL};
-    struct vault_environment *environment = environment_of(keys);
+    static const char *const entries[] = {"AWS_ACCESS_KEY_ID=" ID, "AWS_SECRET_ACCESS_KEY=" SECRET,
+                                          "AWS_SESSION_TOKEN=" TOKEN, NULL};
+    struct vault_environment *environment = environment_of(entries);
     struct vault_credential_query query = {.environment = environment};
     struct vault_credential credential = {0};
     struct vault_message why = {0};
+    enum vault_status status;
+    unsigned long nth = 0;
 
     (void)state;
-    assert_int_equal(vault_credentials_find(&query, &credential, &why), VAULT_OK);
-    assert_string_equal(credential.source, "environment");
+    do {
+        vault_alloc_fail(++nth);
+        status = vault_environment_keys(&query, &credential, &why);
+        vault_alloc_fail(0);
+        assert_true(status == VAULT_OK || (status == VAULT_NO_MEMORY && !credential.access_key_id));
+    } while (status != VAULT_OK);
+    assert_int_equal(nth, 4);
     vault_credential_clear(&credential);
-    vault_environment_free(environment);
-    environment = environment_of(none);
-    query.environment = environment;
-    assert_int_equal(vault_credentials_find(&query, &credential, &why), VAULT_NO_CREDENTIALS);
-    assert_string_equal(
-        why.text, "no AWS credentials: environment (AWS_ACCESS_KEY_ID is not set), profile "
-                  "(no file /nonexistent/.aws/credentials; no file /nonexistent/.aws/config)");
     vault_environment_free(environment);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_set_and_clear), cmocka_unit_test(test_set_refuses),
-        cmocka_unit_test(test_set_no_memory), cmocka_unit_test(test_environment),
-        cmocka_unit_test(test_chain),         cmocka_unit_test(test_default_chain),
+        cmocka_unit_test(test_set_and_clear),         cmocka_unit_test(test_set_refuses),
+        cmocka_unit_test(test_set_no_memory),         cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_environment_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

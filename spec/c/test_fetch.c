@@ -1,8 +1,8 @@
 /* test_fetch - one fetch of one secret, as a table of states.
  *
- * For:   every edge of the table; which outcomes are tried again; ends from outside; messages; lost
- *        memory.
- * Never: pauses, deadlines, wrong clocks, credentials that change (test_fetch_again).
+ * For:   what is asked; which outcomes are tried again; ends from outside; messages; lost memory.
+ * Never: every edge, region and credentials that must be asked for (test_fetch_region,
+ *        test_fetch_caller); pauses, deadlines, wrong clocks, keys that change (test_fetch_again).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -130,7 +130,7 @@ static void check_early_end(struct stage *stage, const struct vault_fetch_reques
 
 static void test_early_ends(void **state)
 {
-    static const char *const none[] = {"HOME=/nonexistent", NULL};
+    static const char *const none[] = {"HOME=/nonexistent", "AWS_EC2_METADATA_DISABLED=true", NULL};
     struct vault_fetch_request request = request_of("db");
     struct stage stage;
 
@@ -158,48 +158,6 @@ static void test_early_ends(void **state)
     check_early_end(&stage, &request, VAULT_NO_REGION, "secret \"db\": no AWS region: none in ");
     request.region = "";
     check_early_end(&stage, &request, VAULT_NO_REGION, "AWS_DEFAULT_REGION; profile (");
-    close_stage(&stage);
-}
-
-/* All the ways, and at the end every edge of the table has been seen. */
-static void test_every_edge(void **state)
-{
-    static const struct answer skewed = {.body = ERROR("RequestTimeTooSkewed"),
-                                         .clock_off_s = 1200};
-    static const struct answer expired = {.body = ERROR("ExpiredTokenException")};
-    static const struct answer missing = {.body = ERROR("ResourceNotFoundException")};
-    struct vault_fetch_request bad = request_of("db");
-    struct stage stage;
-    struct vault_fetch *fetch;
-
-    (void)state;
-    open_stage(&stage, NULL);
-    stage.bits = UINT32_MAX;
-    assert_int_equal(play(&stage, (struct answer[]){busy, good}, 2, NULL), VAULT_OK);
-    assert_int_equal(play(&stage, (struct answer[]){skewed, good}, 2, NULL), VAULT_OK);
-    assert_int_equal(play(&stage, (struct answer[]){expired, good}, 2, NULL), VAULT_OK);
-    assert_int_equal(play(&stage, &missing, 1, NULL), VAULT_NOT_FOUND);
-    bad.region = "-";
-    check_early_end(&stage, &bad, VAULT_BAD_CONFIG, "");
-    bad = request_of("");
-    check_early_end(&stage, &bad, VAULT_BAD_REFERENCE, "");
-    for (int steps = 0; steps <= 2; steps++) { /* ended in IDENTIFY, EXCHANGE, PAUSE */
-        bad = request_of("db");
-        fetch = open_fetch(&stage, &bad);
-        for (int i = 0; i < steps; i++) {
-            if (i)
-                perform(&stage, fetch, &busy);
-            (void)vault_fetch_advance(fetch, stage.now);
-        }
-        vault_fetch_fail(fetch, VAULT_CANCELLED, "the worker is leaving");
-        assert_int_equal(vault_fetch_status(fetch), VAULT_CANCELLED);
-        vault_fetch_free(fetch);
-    }
-    for (int from = 0; from < VAULT_FETCH_STATE_COUNT; from++)
-        for (int to = 0; to < VAULT_FETCH_STATE_COUNT; to++)
-            if (stage.edges[from][to] != edge_is_right(from, to))
-                fail_msg("the edge %d -> %d was%s seen", from, to,
-                         stage.edges[from][to] ? "" : " not");
     close_stage(&stage);
 }
 
@@ -319,52 +277,17 @@ static void test_messages(void **state)
     close_stage(&stage);
 }
 
-/* The whole fetch with the nth allocation failing; false where there was no nth. */
-static bool fails_at(unsigned long nth, const char *const *entries, const char *region)
-{
-    static const struct answer expired = {.body = ERROR("ExpiredTokenException")};
-    const struct answer answers[] = {busy, expired, good};
-    struct vault_fetch_request request = request_of("db");
-    enum vault_fetch_need need = VAULT_FETCH_NEED_EXCHANGE;
-    struct vault_fetch *fetch = NULL;
-    enum vault_status status;
-    struct stage stage;
-    bool failed;
-
-    open_stage(&stage, entries);
-    request.region = region;
-    (void)vault_alloc_fail(nth);
-    status = vault_fetch_new(&request, &stage.world, stage.now, &fetch);
-    if (status == VAULT_OK) {
-        for (unsigned i = 0; need == VAULT_FETCH_NEED_EXCHANGE && i < 4; i++) {
-            need = vault_fetch_advance(fetch, stage.now);
-            if (need == VAULT_FETCH_NEED_EXCHANGE)
-                perform(&stage, fetch, &answers[i]);
-        }
-        assert_int_equal(need, VAULT_FETCH_NEED_NOTHING);
-        status = vault_fetch_status(fetch);
-        assert_int_equal(vault_fetch_secret(fetch)->payload.length, status == VAULT_OK ? 11 : 0);
-    } else {
-        assert_null(fetch);
-    }
-    failed = vault_alloc_fail(0) >= nth;
-    assert_int_equal(status, failed ? VAULT_NO_MEMORY : VAULT_OK);
-    vault_fetch_free(fetch);
-    close_stage(&stage);
-    return failed;
-}
-
 static void test_allocations(void **state)
 {
     char folder[64], path[128], variable[192];
     const char *entries[] = {variable, "AWS_CONFIG_FILE=/nonexistent", NULL};
-    unsigned long nth;
+    static const struct answer expired = {.body = ERROR("ExpiredTokenException")};
+    const struct answer answers[] = {busy, expired, good};
+    struct vault_fetch_request request = request_of("db");
     FILE *file;
 
     (void)state;
-    for (nth = 1; fails_at(nth, NULL, "eu-west-1");)
-        nth++;
-    assert_true(nth > 20);
+    play_without_memory(NULL, &request, answers, 2);
 
     make_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/credentials", folder);
@@ -374,9 +297,8 @@ static void test_allocations(void **state)
     fprintf(file, "[default]\nregion=eu-west-1\naws_access_key_id=AKIDEXAMPLE\n"
                   "aws_secret_access_key=secretCANARY\n");
     fclose(file);
-    for (nth = 1; fails_at(nth, entries, NULL);)
-        nth++;
-    assert_true(nth > 20);
+    request.region = NULL;
+    play_without_memory(entries, &request, answers, 2);
     remove_folder(folder);
 }
 
@@ -387,7 +309,6 @@ int main(void)
         cmocka_unit_test(test_request_is_copied),
         cmocka_unit_test(test_requests_that_cannot_be),
         cmocka_unit_test(test_early_ends),
-        cmocka_unit_test(test_every_edge),
         cmocka_unit_test(test_retries),
         cmocka_unit_test(test_failing_from_outside),
         cmocka_unit_test(test_messages),

@@ -326,7 +326,8 @@ static void test_keys_that_change(void **state)
 {
     static const struct answer expired = {.body = ERROR("ExpiredTokenException")};
     char folder[64], variable[192];
-    const char *entries[] = {variable, "AWS_CONFIG_FILE=/nonexistent", NULL};
+    const char *entries[] = {variable, "AWS_CONFIG_FILE=/nonexistent",
+                             "AWS_EC2_METADATA_DISABLED=true", NULL};
     struct vault_message message;
     struct stage stage;
 

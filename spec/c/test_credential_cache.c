@@ -1,0 +1,341 @@
+/* test_credential_cache - credentials kept, and who renews them.
+ *
+ * For:   vault_credential_cache_*: the two windows, one renewer at a time, dropping, room, fork,
+ *        lost memory.
+ * Never: how a credential is had (test_caller).
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "credential_cache.h"
+
+#define NOW  INT64_C(1700000000)
+#define HOUR 3600
+
+static int clear(void **state)
+{
+    (void)state;
+    vault_credential_cache_clear();
+    return 0;
+}
+
+static enum vault_cached find(const char *key, int64_t now, const char *wanted)
+{
+    struct vault_credential credential = {0};
+    enum vault_cached found = vault_credential_cache_find(key, strlen(key), now, &credential);
+
+    if (wanted)
+        assert_string_equal(credential.access_key_id, wanted);
+    else
+        assert_null(credential.access_key_id);
+    vault_credential_clear(&credential);
+    return found;
+}
+
+static void keep(const char *key, const char *id, int64_t now, int64_t expires)
+{
+    struct vault_credential credential = {0};
+    struct vault_message why = {0};
+
+    assert_int_equal(
+        vault_credential_set(&credential, id, "secretCANARY", "tokenCANARY", "imds", &why),
+        VAULT_OK);
+    credential.expires = expires;
+    vault_credential_cache_keep(key, strlen(key), now, &credential);
+    vault_credential_clear(&credential);
+}
+
+static void release(const char *key)
+{
+    vault_credential_cache_release(key, strlen(key));
+}
+
+static void drop(const char *key, const char *id)
+{
+    vault_credential_cache_drop(key, strlen(key), id);
+}
+
+static void have(const char *key, const char *id, int64_t life)
+{
+    assert_int_equal(find(key, NOW, NULL), VAULT_CACHED_MINE);
+    keep(key, id, NOW, NOW + life);
+}
+
+static void test_a_copy_of_all_of_it(void **state)
+{
+    struct vault_credential credential = {0};
+
+    (void)state;
+    have("k", "A", HOUR);
+    assert_int_equal(vault_credential_cache_find("k", 1, NOW, &credential), VAULT_CACHED_GOOD);
+    assert_string_equal(credential.access_key_id, "A");
+    assert_string_equal(credential.secret_access_key, "secretCANARY");
+    assert_string_equal(credential.session_token, "tokenCANARY");
+    assert_string_equal(credential.source, "imds");
+    assert_int_equal(credential.expires, NOW + HOUR);
+    vault_credential_clear(&credential);
+    assert_int_equal(find("kk", NOW, NULL), VAULT_CACHED_MINE);
+    assert_int_equal(find("", NOW, NULL), VAULT_CACHED_MINE);
+}
+
+/* `from` the first window, `wait` from the second, before the end of `life`. */
+static void check_windows(int64_t life, int64_t from, int64_t wait)
+{
+    const int64_t end = NOW + life;
+
+    vault_credential_cache_clear();
+    have("k", "A", life);
+    assert_int_equal(find("k", end - from - 1, "A"), VAULT_CACHED_GOOD);
+    assert_int_equal(find("k", end - from, "A"), VAULT_CACHED_MINE);
+    assert_int_equal(find("k", end - from, "A"), VAULT_CACHED_GOOD);
+    assert_int_equal(find("k", end - wait - 1, "A"), VAULT_CACHED_GOOD);
+    assert_int_equal(find("k", end - wait, NULL), VAULT_CACHED_BUSY);
+    assert_int_equal(find("k", end + 1, NULL), VAULT_CACHED_BUSY);
+    keep("k", "B", end - wait, end + HOUR);
+    assert_int_equal(find("k", end - wait, "B"), VAULT_CACHED_GOOD);
+}
+
+static void test_windows(void **state)
+{
+    (void)state;
+    check_windows(6 * HOUR, 900, 600);
+    check_windows(HOUR, 900, 600);
+    check_windows(2700, 900, 450);
+    check_windows(900, 300, 150);
+    check_windows(20, 6, 3);
+    check_windows(6, 2, 1);
+}
+
+static void test_a_failed_renewal_in_the_first_window(void **state)
+{
+    const int64_t end = NOW + HOUR;
+
+    (void)state;
+    have("k", "A", HOUR);
+    assert_int_equal(find("k", end - 900, "A"), VAULT_CACHED_MINE);
+    release("k");
+    assert_int_equal(find("k", end - 841, "A"), VAULT_CACHED_GOOD);
+    assert_int_equal(find("k", end - 840, "A"), VAULT_CACHED_MINE);
+    assert_int_equal(find("k", end - 840, "A"), VAULT_CACHED_GOOD);
+    release("k");
+    assert_int_equal(find("k", end - 601, "A"), VAULT_CACHED_MINE);
+    release("k");
+    assert_int_equal(find("k", end - 600, "A"), VAULT_CACHED_MINE);
+}
+
+/* It is good until its end, for the one who renews it; then it is not given to anyone. */
+static void test_a_failed_renewal_in_the_second_window(void **state)
+{
+    const int64_t end = NOW + HOUR;
+
+    (void)state;
+    have("k", "A", HOUR);
+    assert_int_equal(find("k", end - 1, "A"), VAULT_CACHED_MINE);
+    assert_int_equal(find("k", end - 1, NULL), VAULT_CACHED_BUSY);
+    release("k");
+    assert_int_equal(find("k", end - 1, "A"), VAULT_CACHED_MINE);
+    release("k");
+    assert_int_equal(find("k", end, NULL), VAULT_CACHED_MINE);
+}
+
+static void test_nothing_was_had(void **state)
+{
+    (void)state;
+    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
+    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_BUSY);
+    release("k");
+    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
+}
+
+static void test_what_is_not_kept(void **state)
+{
+    (void)state;
+    have("k", "A", -NOW); /* expires 0: never */
+    have("k", "A", 0);
+    have("k", "A", -1);
+    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
+}
+
+static void test_drop(void **state)
+{
+    (void)state;
+    have("k", "A", HOUR);
+    drop("k", "B");
+    drop("other", "A");
+    assert_int_equal(find("k", NOW, "A"), VAULT_CACHED_GOOD);
+    drop("k", "A");
+    have("k", "B", HOUR);
+    drop("k", "A"); /* was renewed since */
+    assert_int_equal(find("k", NOW, "B"), VAULT_CACHED_GOOD);
+}
+
+/* Whoever was refused must not be given the same one again because another renews it. */
+static void test_drop_while_another_renews(void **state)
+{
+    const int64_t now = NOW + HOUR - 900;
+
+    (void)state;
+    have("k", "A", HOUR);
+    assert_int_equal(find("k", now, "A"), VAULT_CACHED_MINE);
+    drop("k", "A");
+    assert_int_equal(find("k", now, NULL), VAULT_CACHED_BUSY);
+    keep("k", "B", now, now + HOUR);
+    assert_int_equal(find("k", now, "B"), VAULT_CACHED_GOOD);
+}
+
+/* ---- room ---- */
+
+static const char *numbered(int number)
+{
+    static char text[16];
+
+    snprintf(text, sizeof text, "key%d", number);
+    return text;
+}
+
+static void test_the_least_recently_used_goes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++)
+        have(numbered(i), "A", HOUR);
+    assert_int_equal(find(numbered(0), NOW, "A"), VAULT_CACHED_GOOD);
+    have("new", "N", HOUR);
+    assert_int_equal(find(numbered(0), NOW, "A"), VAULT_CACHED_GOOD);
+    assert_int_equal(find(numbered(2), NOW, "A"), VAULT_CACHED_GOOD);
+    assert_int_equal(find("new", NOW, "N"), VAULT_CACHED_GOOD);
+    assert_int_equal(find(numbered(1), NOW, NULL), VAULT_CACHED_MINE);
+}
+
+static void test_what_is_renewed_stays(void **state)
+{
+    (void)state;
+    for (int i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++)
+        assert_int_equal(find(numbered(i), NOW, NULL), VAULT_CACHED_MINE);
+    assert_int_equal(find("new", NOW, NULL), VAULT_CACHED_FULL);
+    keep("new", "N", NOW, NOW + HOUR); /* has no place: nothing happens */
+    release("new");
+    drop("new", "N");
+    assert_int_equal(find("new", NOW, NULL), VAULT_CACHED_FULL);
+    keep(numbered(5), "A", NOW, NOW + HOUR);
+    have("new", "N", HOUR);
+    assert_int_equal(find(numbered(4), NOW, NULL), VAULT_CACHED_BUSY);
+}
+
+/* ---- threads, fork, memory ---- */
+
+static atomic_int mine;
+
+static void *look(void *at)
+{
+    struct vault_credential credential = {0};
+    bool is_mine = vault_credential_cache_find("k", 1, NOW, &credential) == VAULT_CACHED_MINE;
+
+    (void)at;
+    atomic_fetch_add(&mine, is_mine);
+    vault_credential_clear(&credential);
+    return NULL;
+}
+
+static void test_one_of_many_threads_renews(void **state)
+{
+    pthread_t threads[8];
+
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, look, NULL), 0);
+    for (int i = 0; i < 8; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(mine, 1);
+}
+
+/* A child has what its parent kept; what the parent was renewing it renews itself. */
+static void test_fork(void **state)
+{
+    int status = 0;
+    pid_t child;
+
+    (void)state;
+    have("kept", "A", HOUR);
+    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
+    child = fork();
+    if (child == 0) {
+        struct vault_credential credential = {0};
+        bool good = vault_credential_cache_find("kept", 4, NOW, &credential) == VAULT_CACHED_GOOD;
+
+        vault_credential_clear(&credential);
+        good = good && vault_credential_cache_find("k", 1, NOW, &credential) == VAULT_CACHED_MINE;
+        good = good && vault_credential_cache_find("k", 1, NOW, &credential) == VAULT_CACHED_BUSY;
+        _exit(good ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_BUSY);
+}
+
+static void test_find_allocations(void **state)
+{
+    (void)state;
+    vault_alloc_fail(1); /* the key */
+    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_FULL);
+    vault_alloc_fail(0);
+    have("k", "A", HOUR);
+    for (unsigned long nth = 1; nth <= 3; nth++) { /* the copy's three texts */
+        vault_alloc_fail(nth);
+        assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_FULL);
+        vault_alloc_fail(0);
+    }
+    assert_int_equal(find("k", NOW + HOUR - 1, "A"), VAULT_CACHED_MINE);
+}
+
+/* What could not be kept is not half kept, and blocks nobody. */
+static void test_keep_allocations(void **state)
+{
+    struct vault_credential credential = {0};
+    struct vault_message why = {0};
+
+    (void)state;
+    assert_int_equal(vault_credential_set(&credential, "B", "s", "t", "imds", &why), VAULT_OK);
+    credential.expires = NOW + HOUR;
+    for (unsigned long nth = 1; nth <= 3; nth++) {
+        assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
+        vault_alloc_fail(nth);
+        vault_credential_cache_keep("k", 1, NOW, &credential);
+        vault_alloc_fail(0);
+    }
+    vault_credential_clear(&credential);
+    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, clear, clear)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_copy_of_all_of_it),
+        TEST(test_windows),
+        TEST(test_a_failed_renewal_in_the_first_window),
+        TEST(test_a_failed_renewal_in_the_second_window),
+        TEST(test_nothing_was_had),
+        TEST(test_what_is_not_kept),
+        TEST(test_drop),
+        TEST(test_drop_while_another_renews),
+        TEST(test_the_least_recently_used_goes),
+        TEST(test_what_is_renewed_stays),
+        TEST(test_one_of_many_threads_renews),
+        TEST(test_fork),
+        TEST(test_find_allocations),
+        TEST(test_keep_allocations),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
