@@ -22,8 +22,8 @@ enum vault_cached {
  *
  * From 15 minutes before it runs out (a third of its life where that is less) one caller is told to
  * renew a credential, and has the old one in `credential` to go on with if that fails (then
- * another is told so a minute later); from 10 minutes (a sixth) on everybody waits for that one. VAULT_CACHED_MINE without an old one: an empty
- * `credential`. Any thread. */
+ * another is told so a minute later); from 10 minutes (a sixth) on everybody waits for that one.
+ * VAULT_CACHED_MINE without an old one: an empty `credential`. Any thread. */
 enum vault_cached vault_credential_cache_find(const char *key, size_t key_length, int64_t now,
                                               struct vault_credential *credential);
 

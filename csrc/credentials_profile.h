@@ -1,7 +1,7 @@
 /* credentials_profile - single settings of the chosen profile.
  *
- * For:   region, endpoints and whatever else a profile says beside its credentials. The profile is query->profile, else AWS_PROFILE, else
- *        AWS_DEFAULT_PROFILE, else "default".
+ * For:   region, endpoints and whatever else a profile says beside its credentials. The profile
+ *        is query->profile, else AWS_PROFILE, else AWS_DEFAULT_PROFILE, else "default".
  * Never: roles (profile_plan), the files (profile), sockets, the order of the chain.
  */
 #ifndef VAULT_CREDENTIALS_PROFILE_H

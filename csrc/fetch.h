@@ -61,8 +61,8 @@ enum vault_fetch_need {
 
 struct vault_fetch;
 
-/* `request` is copied, `world` borrowed for the fetch's life. `*made` goes to vault_fetch_free. VAULT_OK,
- * VAULT_NO_MEMORY, VAULT_TOO_LARGE, VAULT_BAD_CONFIG (timeout out of range). */
+/* `request` is copied, `world` borrowed for the fetch's life. `*made` goes to vault_fetch_free.
+ * VAULT_OK, VAULT_NO_MEMORY, VAULT_TOO_LARGE, VAULT_BAD_CONFIG (timeout out of range). */
 VAULT_MUST_CHECK enum vault_status vault_fetch_new(const struct vault_fetch_request *request,
                                                    const struct vault_fetch_world *world,
                                                    struct vault_moment now,

@@ -34,8 +34,8 @@ struct vault_fetch_copy {
     struct vault_identity_request caller; /* made of `texts` */
 };
 
-/* Fill `copy`, whatever it holds. VAULT_OK, VAULT_NO_MEMORY, VAULT_TOO_LARGE (the region): `copy` goes
- * to vault_fetch_copy_free in any case. */
+/* Fill `copy`, whatever it holds. VAULT_OK, VAULT_NO_MEMORY, VAULT_TOO_LARGE (the region): `copy`
+ * goes to vault_fetch_copy_free in any case. */
 VAULT_MUST_CHECK enum vault_status vault_fetch_copy_make(const struct vault_fetch_request *request,
                                                          struct vault_fetch_copy *copy);
 

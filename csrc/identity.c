@@ -1,7 +1,7 @@
 /* identity - who asks: one credential, out of the chain and through the roles on top of it.
  *
- * For:   what identity.h promises. Each link of the chain comes to a plan; every plan is carried out
- *        in the same way: its base, then its roles, then the vault's own role.
+ * For:   what identity.h promises. Each link of the chain comes to a plan; every plan is carried
+ *        out in the same way: its base, then its roles, then the vault's own role.
  * Never: reading and writing the protocols, sockets, the clock, keeping credentials.
  */
 #include "identity.h"

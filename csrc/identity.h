@@ -1,7 +1,8 @@
 /* identity - who asks: one credential, out of the chain and through the roles on top of it.
  *
- * For:   the order: a vault's own keys, else environment, profile, container, web identity, instance
- *        metadata, the first that has something; then each role to assume. As steps for a driver.
+ * For:   the order: a vault's own keys, else environment, profile, container, web identity,
+ *        instance metadata, the first that has something; then each role to assume. As steps for
+ *        a driver.
  * Never: reading and writing the protocols, sockets, the clock (it comes in), keeping credentials
  *        (credential_cache).
  */

@@ -35,8 +35,8 @@ VAULT_MUST_CHECK enum vault_status vault_identity_copy(const struct vault_identi
 /* Wipe and free such copies; NULL afterwards. */
 void vault_identity_forget(char *texts[VAULT_IDENTITY_TEXTS]);
 
-/* Append the text of what `request` selects, lengths in front so that no two look alike: for a key of
- * the cache; it holds secrets and is for hashing or comparing only. VAULT_OK, VAULT_NO_MEMORY,
+/* Append the text of what `request` selects, lengths in front so that no two look alike: for a key
+ * of the cache; it holds secrets and is for hashing or comparing only. VAULT_OK, VAULT_NO_MEMORY,
  * VAULT_TOO_LARGE. */
 VAULT_MUST_CHECK enum vault_status vault_identity_key(const struct vault_identity_request *request,
                                                       struct vault_buffer *key);

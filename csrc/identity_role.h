@@ -1,6 +1,7 @@
 /* identity_role - one role assumed: asked for, read, and tried again where that may help.
  *
- * For:   the steps of one AssumeRole or AssumeRoleWithWebIdentity, from the endpoint to the credential.
+ * For:   the steps of one AssumeRole or AssumeRoleWithWebIdentity, from the endpoint to the
+ *        credential.
  * Never: which role, the XML (credentials_sts), sockets, the clock.
  */
 #ifndef VAULT_IDENTITY_ROLE_H

@@ -1,7 +1,7 @@
 /* region - the region of a fetch for which nobody named one.
  *
- * For:   the profile's region, else that of the EC2 instance, as steps for a driver. The instance's is
- *        asked for once in the life of a process.
+ * For:   the profile's region, else that of the EC2 instance, as steps for a driver. The
+ *        instance's is asked for once in the life of a process.
  * Never: the reference's, the vault's or the environment's region (config), sockets, the clock.
  */
 #ifndef VAULT_REGION_H

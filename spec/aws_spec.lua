@@ -3,6 +3,8 @@
 local core = require "vault.core"
 local rooms = require "spec.support.rooms"
 
+local ROLE = "arn:aws:iam::123456789012:role/reader"
+
 describe("aws", function()
     local aws, fake, restore, variables
 
@@ -42,7 +44,23 @@ describe("aws", function()
             local asked = fake.asked[1]
             asked.key = nil
             assert.same({ secret_id = "db/main", stage = "AWSPREVIOUS", region = "us-east-1",
-                          endpoint_url = "http://localhost:1", timeout = 3 }, asked)
+                          endpoint_url = "http://localhost:1", timeout = 3,
+                          role_session_name = "KongVault" }, asked)
+        end)
+
+        it("hands on who asks, from the config and from the environment", function()
+            variables.AWS_REGION = "us-east-1"
+            variables.KONG_VAULT_AWS_EXTERNAL_ID = "ext"
+            aws.get({ access_key_id = "AKIDEXAMPLE", secret_access_key = "key",
+                      session_token = "token", assume_role_arn = ROLE,
+                      role_session_name = "gate", sts_endpoint_url = "http://localhost:2" }, "n")
+            local asked = fake.asked[1]
+            asked.key, asked.timeout = nil, nil
+            assert.same({ secret_id = "n", stage = "AWSCURRENT", region = "us-east-1",
+                          access_key_id = "AKIDEXAMPLE", secret_access_key = "key",
+                          session_token = "token", assume_role_arn = ROLE, external_id = "ext",
+                          role_session_name = "gate", sts_endpoint_url = "http://localhost:2" },
+                asked)
         end)
 
         it("takes a config as Kong hands it over, with null for what is not set", function()
@@ -79,17 +97,12 @@ describe("aws", function()
         end)
     end)
 
-    describe("what is not supported yet is an error:", function()
-        local KEY = { access_key_id = "AKIDEXAMPLE", secret_access_key = "canary" }
-        local ROLE = "arn:aws:iam::123456789012:role/reader"
+    describe("what is malformed or not known is an error:", function()
         local ROWS = {
-            { KEY, nil, "access_key_id (entity) is not supported yet" },
-            { { assume_role_arn = ROLE }, nil, "assume_role_arn (entity) is not supported yet" },
-            { { external_id = "x" }, nil, "external_id (entity) is not supported yet" },
-            { {}, { KONG_VAULT_AWS_ASSUME_ROLE_ARN = ROLE },
-                "assume_role_arn (KONG_VAULT_AWS_ASSUME_ROLE_ARN) is not supported yet" },
-            { {}, { KONG_VAULT_AWS_EXTERNAL_ID = "x" },
-                "external_id (KONG_VAULT_AWS_EXTERNAL_ID) is not supported yet" },
+            { { role_session_name = ("x"):rep(65), assume_role_arn = ROLE }, nil,
+                "role_session_name is not 2 to 64" },
+            { {}, { KONG_VAULT_AWS_ASSUME_ROLE_ARN = "reader" },
+                "KONG_VAULT_AWS_ASSUME_ROLE_ARN is not the ARN of an IAM role" },
             { { secret_access_key = "canary" }, nil, "access_key_id is missing" },
             { { session_token = "canary" }, nil, "session_token is there without a key" },
             { { allow = { "canary*" } }, nil, "field allow is not known or not supported yet" },

@@ -1,7 +1,7 @@
 /* caller_script - what a fetch asks before its first attempt: its region, its role.
  *
- * For:   the tests of fetch.c with more than the secret to ask for, as rows of script. Include after
- *        cmocka.h.
+ * For:   the tests of fetch.c with more than the secret to ask for, as rows of script. Include
+ *        after cmocka.h.
  * Never: which rule is shown.
  */
 #ifndef VAULT_TEST_CALLER_SCRIPT_H
