@@ -139,6 +139,10 @@ enum vault_step vault_caller_next(struct vault_caller *caller, int64_t now)
             return done(caller, caller->credential.access_key_id ? VAULT_OK : status);
     }
     step = vault_identity_next(caller->identity, now);
+    if (step == VAULT_STEP_PAUSE && caller->credential.expires > now) {
+        let_go(caller); /* no fetch waits for a second attempt while the old one is good */
+        return done(caller, VAULT_OK);
+    }
     if (step == VAULT_STEP_PAUSE)
         caller->pause_ms = vault_identity_pause(caller->identity);
     return step == VAULT_STEP_DONE ? finish(caller, now) : step;

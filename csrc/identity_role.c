@@ -13,6 +13,7 @@
 #include "service_endpoint.h"
 #include "signed_exchange.h"
 
+#define TIMEOUT_MS      5000 /* a fetch that only renews early must not spend its time on STS */
 #define TOKEN_FILE_MAX  20000
 #define SOURCE_ROLE     "assumed role"
 #define SOURCE_IDENTITY "web identity"
@@ -103,6 +104,7 @@ static enum vault_step ask(struct vault_role_run *run, const struct vault_role_w
                               : ask_web_identity(run, wish, tools->exchange);
     if (status != VAULT_OK)
         return done(run, status);
+    tools->exchange->timeout_ms = TIMEOUT_MS;
     run->signed_at = now;
     run->retry.attempts++;
     run->asked = true;

@@ -231,6 +231,23 @@ static void test_a_failed_renewal_keeps_the_old(void **state)
     once(now + 60, &second, "ASIACANARY2");
 }
 
+/* STS is away: one attempt, and on with the old. */
+static void test_a_renewal_waits_for_no_second_attempt(void **state)
+{
+    static const struct ask away = {STS, "AKIDCANARY", .outcome = VAULT_TIMEOUT};
+    const int64_t now = NOW + HOUR - 900;
+    struct vault_caller *caller;
+
+    (void)state;
+    once(NOW, &first, "ASIACANARY1");
+    caller = new_caller(&by_role);
+    exchange(caller, now, &away);
+    is_done(caller, now + 5, "ASIACANARY1");
+    vault_caller_free(caller);
+    once(now + 5, NULL, "ASIACANARY1");
+    once(now + 65, &second, "ASIACANARY2");
+}
+
 /* It ran out while the renewal failed. */
 static void test_a_renewal_that_fails_too_late(void **state)
 {
@@ -348,6 +365,7 @@ int main(void)
         TEST(test_one_is_freed_midway_the_other_finds_out),
         TEST(test_one_renews_the_other_need_not_wait),
         TEST(test_a_failed_renewal_keeps_the_old),
+        TEST(test_a_renewal_waits_for_no_second_attempt),
         TEST(test_a_renewal_that_fails_too_late),
         TEST(test_refused),
         TEST(test_refused_while_another_renews),

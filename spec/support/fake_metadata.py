@@ -6,7 +6,7 @@ For:   fake_identity.py.
                    v1only    the token's PUT gets `put`: an HTTP status, or "hang"
                    disabled  403 for everything        norole   404 for the role
                    hang      never an answer
-             role, region (null: 404), code (what Code says), expired (keys whose Expiration is
+             role, region (404 without one), code (what Code says), expired (keys whose Expiration is
              past, and which AWS takes all the same), once401 (the first token is forgotten)
        container: token (what Authorization must be), expired, huge
 Never: HTTP, counting, who is told of what was issued.
@@ -111,7 +111,7 @@ async def imds(server, kind, request, section):
     if status:
         return text(status)
     if kind == "region":
-        return text(200, section["region"]) if section["region"] else text(404)
+        return text(200, section["region"]) if section.get("region") else text(404)
     if mode == "norole":
         return text(404)
     if kind == "role":
