@@ -14,11 +14,12 @@
 
 static const struct service {
     const char *name;
+    const char *own_variable; /* Kong's, before AWS's; Secrets Manager's comes as the override */
     const char *variable;
     const char *profile_key;
 } services[] = {
-    {"secretsmanager", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "secrets_manager"},
-    {"sts", "AWS_ENDPOINT_URL_STS", "sts"},
+    {"secretsmanager", NULL, "AWS_ENDPOINT_URL_SECRETS_MANAGER", "secrets_manager"},
+    {"sts", "KONG_VAULT_AWS_STS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "sts"},
 };
 
 struct flag {
@@ -79,10 +80,16 @@ static enum vault_status set_elsewhere(const struct vault_credential_query *quer
                                        const struct service *service, struct vault_buffer *url,
                                        struct vault_message *why)
 {
-    const char *value = set_variable(query->environment, service->variable);
+    const char *value = NULL;
     bool ignored = false;
-    enum vault_status status = is_set_to(query, &ignore, &ignored, why);
+    enum vault_status status;
 
+    if (service->own_variable)
+        value = set_variable(query->environment, service->own_variable);
+    if (value) /* which AWS's switch does not turn off */
+        return vault_buffer_text(url, value);
+    value = set_variable(query->environment, service->variable);
+    status = is_set_to(query, &ignore, &ignored, why);
     if (status != VAULT_OK || ignored)
         return status;
     if (!value)

@@ -1,8 +1,8 @@
 /* service_endpoint - where a service is, by all that may say so.
  *
- * For:   an endpoint asked for by name, else the environment's, else the profile's, else AWS's own,
- *        plain, FIPS or dual-stack as environment or profile say.
- *        (docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html)
+ * For:   an endpoint asked for by name, else the environment's (for STS Kong's variable before
+ *        AWS's), else the profile's, else AWS's own, plain, FIPS or dual-stack as environment or
+ *        profile say. (docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html)
  * Never: hosts (endpoint), files, sockets.
  */
 #ifndef VAULT_SERVICE_ENDPOINT_H

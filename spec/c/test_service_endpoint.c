@@ -17,6 +17,7 @@
 #define OVERRIDE "http://override"
 #define BY_NAME  "AWS_ENDPOINT_URL_SECRETS_MANAGER=http://by-name"
 #define FOR_STS  "AWS_ENDPOINT_URL_STS=http://for-sts"
+#define KONG_STS "KONG_VAULT_AWS_STS_ENDPOINT_URL=http://kong-sts"
 #define FOR_ALL  "AWS_ENDPOINT_URL=http://for-all"
 #define IGNORE   "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=TRUE"
 #define SERVICES                                                                                   \
@@ -44,11 +45,16 @@ static const struct row rows[] = {
     {SM, NULL, {FOR_STS}, NULL, OWN(SM)},
     {SM, NULL, {"AWS_ENDPOINT_URL=", "AWS_ENDPOINT_URL_SECRETS_MANAGER="}, NULL, OWN(SM)},
     {"sts", NULL, {BY_NAME, FOR_STS, FOR_ALL}, SERVICES, "http://for-sts/"},
+    {"sts", OVERRIDE, {KONG_STS, FOR_STS}, NULL, "http://override/"},
+    {"sts", NULL, {KONG_STS, FOR_STS, FOR_ALL}, SERVICES, "http://kong-sts/"},
+    {"sts", NULL, {"KONG_VAULT_AWS_STS_ENDPOINT_URL=", FOR_STS}, NULL, "http://for-sts/"},
+    {SM, NULL, {KONG_STS}, NULL, OWN(SM)},
     {"sts", NULL, {BY_NAME}, SERVICES, "http://profile/"},
     {"sts", NULL, {BY_NAME}, NULL, OWN("sts")},
     /* ignored but for what was asked for */
     {SM, NULL, {IGNORE, BY_NAME, FOR_ALL}, SERVICES, OWN(SM)},
     {SM, OVERRIDE, {IGNORE}, NULL, "http://override/"},
+    {"sts", NULL, {IGNORE, KONG_STS}, NULL, "http://kong-sts/"},
     {SM, NULL, {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=1", BY_NAME}, NULL, "http://by-name/"},
     {SM, NULL, {BY_NAME}, PROFILE "ignore_configured_endpoint_urls = true\n", OWN(SM)},
     {SM,

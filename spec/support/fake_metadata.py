@@ -6,8 +6,9 @@ For:   fake_identity.py.
                    v1only    the token's PUT gets `put`: an HTTP status, or "hang"
                    disabled  403 for everything        norole   404 for the role
                    hang      never an answer
-             role, region (404 without one), code (what Code says), expired (keys whose Expiration is
-             past, and which AWS takes all the same), once401 (the first token is forgotten)
+             role, region (404 without one), code (what Code says), expired (keys whose
+             Expiration is past, and which AWS takes all the same), once401 (the first token is
+             forgotten)
        container: token (what Authorization must be), expired, huge
 Never: HTTP, counting, who is told of what was issued.
 """

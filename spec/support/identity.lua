@@ -115,12 +115,13 @@ function _M.config(sections)
     return table.concat(lines, "\n") .. "\n"
 end
 
--- Build spec/support/elsewhere.c into `folder`; the path for LD_PRELOAD.
+-- Build spec/support/elsewhere.c into `folder`; what LD_PRELOAD is to be: a sanitizer goes first.
 function _M.elsewhere(folder)
     local library = folder .. "/elsewhere.so"
     system.must(("%s -shared -fPIC -D_GNU_SOURCE -o %s spec/support/elsewhere.c -ldl"):format(
         os.getenv("CC") or "cc", system.quote(library)))
-    return library
+    local sanitizer = os.getenv("VAULT_PRELOAD")
+    return sanitizer and sanitizer .. ":" .. library or library
 end
 
 return _M
