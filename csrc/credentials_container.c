@@ -32,9 +32,7 @@ static const char source_name[] = "container";
 /* NULL where it is not set or empty. */
 static const char *variable(const struct vault_credential_run *run, const char *name)
 {
-    const char *value = vault_environment_get(run->query->environment, name);
-
-    return value && *value ? value : NULL;
+    return vault_environment_set(run->query->environment, name);
 }
 
 static enum vault_status bad_config(struct vault_credential_run *run, const char *name,

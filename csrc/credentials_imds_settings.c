@@ -16,17 +16,9 @@
 #define TIMEOUT_MAX  60
 #define ATTEMPTS_MAX 100
 
-/* NULL where it is not set or empty. */
-static const char *variable(const struct vault_environment *environment, const char *name)
-{
-    const char *value = vault_environment_get(environment, name);
-
-    return value && *value ? value : NULL;
-}
-
 static bool is_true(const struct vault_environment *environment, const char *name)
 {
-    const char *value = variable(environment, name);
+    const char *value = vault_environment_set(environment, name);
 
     return value && strcasecmp(value, "true") == 0;
 }
@@ -68,7 +60,7 @@ static enum vault_status read_mode(const char *mode, struct vault_imds_settings 
 static enum vault_status read_number(const struct vault_environment *environment, const char *name,
                                      unsigned most, unsigned *number, struct vault_message *why)
 {
-    const char *text = variable(environment, name);
+    const char *text = vault_environment_set(environment, name);
     unsigned value = 0;
 
     *number = 1;
@@ -88,7 +80,7 @@ enum vault_status vault_imds_settings_read(const struct vault_environment *envir
                                            struct vault_imds_settings *settings,
                                            struct vault_message *why)
 {
-    const char *endpoint = variable(environment, ENDPOINT);
+    const char *endpoint = vault_environment_set(environment, ENDPOINT);
     struct vault_imds_settings made = {0};
     unsigned seconds = 0;
     enum vault_status status;
@@ -99,7 +91,7 @@ enum vault_status vault_imds_settings_read(const struct vault_environment *envir
     }
     made.v1_disabled = is_true(environment, "AWS_EC2_METADATA_V1_DISABLED");
     status = endpoint ? read_endpoint(endpoint, &made, why)
-                      : read_mode(variable(environment, MODE), &made, why);
+                      : read_mode(vault_environment_set(environment, MODE), &made, why);
     if (status == VAULT_OK)
         status =
             read_number(environment, "AWS_METADATA_SERVICE_TIMEOUT", TIMEOUT_MAX, &seconds, why);

@@ -7,20 +7,13 @@
 
 #include <string.h>
 
-static const char *set_variable(const struct vault_environment *environment, const char *name)
-{
-    const char *value = vault_environment_get(environment, name);
-
-    return value && *value ? value : NULL;
-}
-
 enum vault_status vault_web_identity_plan(const struct vault_credential_query *query,
                                           struct vault_plan *plan, struct vault_message *why)
 {
     static const char role_name[] = "AWS_ROLE_ARN", file_name[] = "AWS_WEB_IDENTITY_TOKEN_FILE";
-    const char *role = set_variable(query->environment, role_name);
-    const char *file = set_variable(query->environment, file_name);
-    const char *session = set_variable(query->environment, "AWS_ROLE_SESSION_NAME");
+    const char *role = vault_environment_set(query->environment, role_name);
+    const char *file = vault_environment_set(query->environment, file_name);
+    const char *session = vault_environment_set(query->environment, "AWS_ROLE_SESSION_NAME");
     struct vault_plan made = {.base = VAULT_PLAN_WEB_IDENTITY};
     enum vault_status status;
 

@@ -41,6 +41,13 @@ const char *vault_environment_get(const struct vault_environment *environment, c
     return NULL;
 }
 
+const char *vault_environment_set(const struct vault_environment *environment, const char *name)
+{
+    const char *value = vault_environment_get(environment, name);
+
+    return value && *value ? value : NULL;
+}
+
 void vault_environment_free(struct vault_environment *environment)
 {
     if (!environment)

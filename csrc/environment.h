@@ -20,6 +20,9 @@ void vault_environment_free(struct vault_environment *environment);
 /* The value of `name`, which may be "", or NULL. Borrowed from `environment`. */
 const char *vault_environment_get(const struct vault_environment *environment, const char *name);
 
+/* The same where an empty value counts as not set, as AWS's tools have it: never "". */
+const char *vault_environment_set(const struct vault_environment *environment, const char *name);
+
 /* Copy the process's environ, once in its life; later calls do nothing. Lua threads only. */
 VAULT_MUST_CHECK enum vault_status vault_environment_capture(void);
 

@@ -47,22 +47,15 @@ static const struct shared_file *file_of(const struct vault_profile *profile,
     return &profile->set->files[file];
 }
 
-static const char *set_variable(const struct vault_environment *environment, const char *name)
-{
-    const char *value = vault_environment_get(environment, name);
-
-    return value && *value ? value : NULL;
-}
-
 static void choose(const struct vault_credential_query *query, const struct vault_profile_set *set,
                    struct vault_profile *profile)
 {
     const char *name = query->profile && *query->profile ? query->profile : NULL;
 
     if (!name)
-        name = set_variable(query->environment, "AWS_PROFILE");
+        name = vault_environment_set(query->environment, "AWS_PROFILE");
     if (!name)
-        name = set_variable(query->environment, "AWS_DEFAULT_PROFILE");
+        name = vault_environment_set(query->environment, "AWS_DEFAULT_PROFILE");
     *profile =
         (struct vault_profile){.set = set, .name = name ? name : "default", .named = name != NULL};
 }
@@ -71,7 +64,7 @@ enum vault_status vault_profile_path(const struct vault_environment *environment
                                      struct vault_buffer *into)
 {
     bool at_home = path[0] == '~' && (path[1] == '/' || path[1] == '\0');
-    const char *home = at_home ? set_variable(environment, "HOME") : "";
+    const char *home = at_home ? vault_environment_set(environment, "HOME") : "";
     size_t before = into->length;
     enum vault_status status;
 
@@ -113,7 +106,7 @@ static enum vault_status parse(struct shared_file *file, const struct vault_buff
 static enum vault_status open_file(const struct vault_environment *environment,
                                    const struct place *place, struct shared_file *file)
 {
-    const char *asked = set_variable(environment, place->variable);
+    const char *asked = vault_environment_set(environment, place->variable);
     struct vault_buffer text;
     enum vault_status status;
 

@@ -36,13 +36,6 @@ static const struct flag dualstack = {"AWS_USE_DUALSTACK_ENDPOINT", "use_dualsta
 static const struct flag sts_legacy = {"AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints",
                                        "legacy"};
 
-static const char *set_variable(const struct vault_environment *environment, const char *name)
-{
-    const char *value = vault_environment_get(environment, name);
-
-    return value && *value ? value : NULL;
-}
-
 static const struct service *find(const char *name)
 {
     for (size_t i = 0; i < sizeof services / sizeof *services; i++)
@@ -55,7 +48,7 @@ static const struct service *find(const char *name)
 static enum vault_status is_set_to(const struct vault_credential_query *query,
                                    const struct flag *flag, bool *is, struct vault_message *why)
 {
-    const char *value = set_variable(query->environment, flag->variable);
+    const char *value = vault_environment_set(query->environment, flag->variable);
     struct vault_message lacks = {0};
     struct vault_buffer text;
     enum vault_status status = VAULT_OK;
@@ -85,15 +78,15 @@ static enum vault_status set_elsewhere(const struct vault_credential_query *quer
     enum vault_status status;
 
     if (service->own_variable)
-        value = set_variable(query->environment, service->own_variable);
+        value = vault_environment_set(query->environment, service->own_variable);
     if (value) /* which AWS's switch does not turn off */
         return vault_buffer_text(url, value);
-    value = set_variable(query->environment, service->variable);
+    value = vault_environment_set(query->environment, service->variable);
     status = is_set_to(query, &ignore, &ignored, why);
     if (status != VAULT_OK || ignored)
         return status;
     if (!value)
-        value = set_variable(query->environment, "AWS_ENDPOINT_URL");
+        value = vault_environment_set(query->environment, "AWS_ENDPOINT_URL");
     if (value)
         return vault_buffer_text(url, value);
     status = vault_profile_service_endpoint(query, service->profile_key, url, why);

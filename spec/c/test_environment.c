@@ -38,6 +38,9 @@ static void test_get(void **state)
         else
             assert_null(value);
     }
+    assert_null(vault_environment_set(environment, "EMPTY"));
+    assert_null(vault_environment_set(environment, "B"));
+    assert_string_equal(vault_environment_set(environment, "A"), "1");
     vault_environment_free(environment);
 }
 

@@ -45,7 +45,6 @@ class Identity(Fake):
 
     def __init__(self, options):
         super().__init__(options)
-        self.made = 0
         self.reset()
 
     def reset(self):
@@ -58,8 +57,7 @@ class Identity(Fake):
 
     async def issue(self, name, section, secret_key=None):
         """A new caller of that name, whom fake_aws.py knows too before anybody is told."""
-        self.made += 1
-        caller = Caller(f"ASIACANARY{self.made:06d}",
+        caller = Caller("ASIACANARY" + secrets.token_hex(5).upper(),
                         secret_key or "CANARY/secret+" + secrets.token_hex(12),
                         "CANARY/token==" + secrets.token_hex(40), name)
         caller.expires = int(time.time() + float(section.get("life", 3600)))
@@ -119,7 +117,7 @@ class Identity(Fake):
 
     def record(self, kind, request):
         """What a spec may want to know of a call; fake_sts adds the parameters."""
-        entry = {"kind": kind, "method": request.method, "path": request.path,
+        entry = {"kind": kind, "at": time.time(), "method": request.method, "path": request.path,
                  "proxied": request.proxied, "headers": request.headers}
         self.records.append(entry)
         request.entry = entry

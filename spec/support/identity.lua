@@ -65,8 +65,8 @@ function methods:calls()
     return self:stats().calls
 end
 
--- The records of a kind, in order: { kind, method, path, headers, proxied }, STS's with `caller`
--- and the call's parameters.
+-- The records of a kind, in order: { kind, at, method, path, headers, proxied }, STS's with
+-- `caller` and the call's parameters.
 function methods:records(kind)
     local found = {}
     for _, record in ipairs(self:stats().records) do
