@@ -1,6 +1,6 @@
 /* module - what the files of the Lua border share.
  *
- * For:   reading option tables, pushing failures, boxes that free C memory when Lua throws.
+ * For:   reading option tables, pushing failures, what the module is put together of.
  * Never: decisions.
  */
 #ifndef VAULT_MODULE_H
@@ -20,20 +20,6 @@ const char *vault_field_text(lua_State *state, int index, const char *name, size
 
 /* The number field `name`, or `otherwise` where it is nil. Raises for another type. */
 lua_Number vault_field_number(lua_State *state, int index, const char *name, lua_Number otherwise);
-
-/* Read the request table at `index` and the settings table at `index` + 1. Borrowed from them. */
-void vault_read_request(lua_State *state, int index, struct vault_fetch_request *request,
-                        struct vault_engine_settings *settings);
-
-/* Push what came of `fetch`: a table, or nil, message, word. Returns how many. */
-int vault_push_result(lua_State *state, const struct vault_fetch *fetch);
-
-/* A userdata that frees `fetch` when it is collected, so that a Lua error in between leaks nothing.
- * Pushes it. */
-struct vault_fetch_box {
-    struct vault_fetch *fetch;
-};
-struct vault_fetch_box *vault_push_fetch_box(lua_State *state);
 
 /* Push a new port as a userdata with its methods. Raises without memory. */
 void vault_push_port(lua_State *state);

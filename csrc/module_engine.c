@@ -13,6 +13,10 @@
 #define FETCH_TYPE  "vault.fetch"
 #define FOLDERS_MAX 8
 
+struct fetch_box {
+    struct vault_fetch *fetch;
+};
+
 struct port_box {
     struct vault_port *port;   /* NULL once closed */
     struct vault_fetch *taken; /* being turned into Lua values */
@@ -20,16 +24,17 @@ struct port_box {
 
 static int fetch_gc(lua_State *state)
 {
-    struct vault_fetch_box *box = luaL_checkudata(state, 1, FETCH_TYPE);
+    struct fetch_box *box = luaL_checkudata(state, 1, FETCH_TYPE);
 
     vault_fetch_free(box->fetch);
     box->fetch = NULL;
     return 0;
 }
 
-struct vault_fetch_box *vault_push_fetch_box(lua_State *state)
+/* A userdata that frees its fetch when it is collected, so that a Lua error leaks nothing. */
+static struct fetch_box *push_fetch_box(lua_State *state)
 {
-    struct vault_fetch_box *box = lua_newuserdata(state, sizeof *box);
+    struct fetch_box *box = lua_newuserdata(state, sizeof *box);
 
     box->fetch = NULL;
     if (luaL_newmetatable(state, FETCH_TYPE)) {
@@ -51,8 +56,9 @@ static void read_caller(lua_State *state, int index, struct vault_identity_reque
     caller->sts_endpoint_url = vault_field_text(state, index, "sts_endpoint_url", NULL);
 }
 
-void vault_read_request(lua_State *state, int index, struct vault_fetch_request *request,
-                        struct vault_engine_settings *settings)
+/* Read the request table at `index` and the settings table after it. Borrowed from them. */
+static void read_request(lua_State *state, int index, struct vault_fetch_request *request,
+                         struct vault_engine_settings *settings)
 {
     lua_Number seconds;
 
@@ -71,7 +77,8 @@ void vault_read_request(lua_State *state, int index, struct vault_fetch_request 
     settings->ca_file = vault_field_text(state, index + 1, "ca_file", NULL);
 }
 
-int vault_push_result(lua_State *state, const struct vault_fetch *fetch)
+/* Push what came of `fetch`: a table, or nil, message, word. Returns how many. */
+static int push_result(lua_State *state, const struct vault_fetch *fetch)
 {
     const struct vault_secret *secret = vault_fetch_secret(fetch);
     enum vault_status status = vault_fetch_status(fetch);
@@ -98,16 +105,16 @@ int vault_lua_run(lua_State *state)
     struct vault_fetch_request request = {0};
     struct vault_engine_settings settings = {0};
     struct vault_message why = {0};
-    struct vault_fetch_box *box;
+    struct fetch_box *box;
     enum vault_status status;
     int count;
 
-    vault_read_request(state, 1, &request, &settings);
-    box = vault_push_fetch_box(state);
+    read_request(state, 1, &request, &settings);
+    box = push_fetch_box(state);
     status = vault_engine_run(&request, &settings, &box->fetch, &why);
     if (status != VAULT_OK)
         return vault_push_failure(state, status, why.text);
-    count = vault_push_result(state, box->fetch);
+    count = push_result(state, box->fetch);
     vault_fetch_free(box->fetch);
     box->fetch = NULL;
     return count;
@@ -131,7 +138,7 @@ static int port_submit(lua_State *state)
     enum vault_status status;
     uint64_t number;
 
-    vault_read_request(state, 2, &request, &settings);
+    read_request(state, 2, &request, &settings);
     status = vault_port_submit(box->port, &request, &settings, &number, &why);
     if (status != VAULT_OK)
         return vault_push_failure(state, status, why.text);
@@ -153,7 +160,7 @@ static int port_take(lua_State *state)
         return 1;
     }
     lua_pushnumber(state, (lua_Number)number);
-    count = vault_push_result(state, box->taken);
+    count = push_result(state, box->taken);
     vault_fetch_free(box->taken);
     box->taken = NULL;
     return count + 1;
