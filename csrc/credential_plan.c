@@ -15,10 +15,21 @@ static void clear_role(struct vault_plan_role *role)
     *role = (struct vault_plan_role){0};
 }
 
+static void clear_sso(struct vault_plan_sso *sso)
+{
+    vault_free(sso->account_id);
+    vault_free(sso->role_name);
+    vault_free(sso->region);
+    vault_free(sso->token_file);
+    vault_free(sso->login);
+}
+
 void vault_plan_clear(struct vault_plan *plan)
 {
     vault_credential_clear(&plan->keys);
     vault_free(plan->token_file);
+    vault_free(plan->command);
+    clear_sso(&plan->sso);
     for (size_t i = 0; i < plan->role_count; i++)
         clear_role(&plan->roles[i]);
     *plan = (struct vault_plan){0};

@@ -15,8 +15,19 @@ enum vault_plan_base {
     VAULT_PLAN_KEYS,        /* `keys` */
     VAULT_PLAN_ENVIRONMENT, /* the environment's keys */
     VAULT_PLAN_CONTAINER,
-    VAULT_PLAN_INSTANCE,    /* EC2 instance metadata */
-    VAULT_PLAN_WEB_IDENTITY /* the token in `token_file`, exchanged for roles[0] */
+    VAULT_PLAN_INSTANCE,     /* EC2 instance metadata */
+    VAULT_PLAN_WEB_IDENTITY, /* the token in `token_file`, exchanged for roles[0] */
+    VAULT_PLAN_PROCESS,      /* what the program of `command` prints */
+    VAULT_PLAN_SSO           /* IAM Identity Center: `sso` */
+};
+
+/* A role of IAM Identity Center, for whoever logged in. vault_plan_clear frees it all. */
+struct vault_plan_sso {
+    char *account_id;
+    char *role_name;
+    char *region;
+    char *token_file; /* in which `aws sso login` left its token */
+    char *login;      /* for messages: "aws sso login --profile x" */
 };
 
 struct vault_plan_role {
@@ -30,6 +41,8 @@ struct vault_plan {
     enum vault_plan_base base;
     struct vault_credential keys;
     char *token_file;
+    char *command; /* as the profile has it; not split */
+    struct vault_plan_sso sso;
     struct vault_plan_role roles[VAULT_PLAN_ROLES_MAX]; /* in the order of assuming */
     size_t role_count;
 };

@@ -6,7 +6,7 @@
 #ifndef VAULT_CREDENTIAL_SOURCE_H
 #define VAULT_CREDENTIAL_SOURCE_H
 
-#include "credentials.h"
+#include "credential_plan.h"
 #include "exchange.h"
 
 /* What a source wants next. */
@@ -16,11 +16,12 @@ enum vault_step {
     VAULT_STEP_PAUSE     /* call again after run->pause_ms */
 };
 
-/* One source being asked. The caller clears it before the first call; all but the first three
+/* One source being asked. The caller clears it before the first call; all but the first four
  * members, which are borrowed, is the source's own between calls. */
 struct vault_credential_run {
     const struct vault_credential_query *query;
     struct vault_exchange *exchange;
+    const struct vault_plan *plan; /* whose base this source carries out; NULL: it needs none */
     int64_t now; /* seconds since 1970 by AWS's clock, set anew before each call */
 
     unsigned step;     /* 0 at the first call */

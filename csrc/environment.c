@@ -14,7 +14,7 @@ extern char **environ;
 
 struct vault_environment {
     size_t count;
-    char **entries; /* "NAME=value", first of a name holds */
+    char **entries; /* "NAME=value", first of a name holds; NULL-ended */
 };
 
 static struct vault_environment *captured;  /* as it was when the module was first loaded */
@@ -48,6 +48,13 @@ const char *vault_environment_set(const struct vault_environment *environment, c
     return value && *value ? value : NULL;
 }
 
+char *const *vault_environment_entries(const struct vault_environment *environment)
+{
+    static char *const none[] = {NULL};
+
+    return environment ? environment->entries : none;
+}
+
 void vault_environment_free(struct vault_environment *environment)
 {
     if (!environment)
@@ -67,13 +74,30 @@ static size_t count_of(const char *const *entries)
     return count;
 }
 
-/* Append copies of `entries` for which there is room. */
+/* Whether one of the first `count` entries has the name of `entry`. */
+static bool is_named(const struct vault_environment *environment, size_t count, const char *entry)
+{
+    size_t length = strcspn(entry, "=");
+
+    for (size_t i = 0; i < count; i++)
+        if (value_in(environment->entries[i], entry, length))
+            return true;
+    return false;
+}
+
+/* Append copies of `entries`, for which there is room, but for those with the name of one that
+ * stands there already: of two, programs disagree about which holds. */
 static enum vault_status add_all(struct vault_environment *environment, const char *const *entries,
                                  size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        char *copy = vault_copy(entries[i], strlen(entries[i]));
+    size_t above = environment->count;
 
+    for (size_t i = 0; i < count; i++) {
+        char *copy;
+
+        if (is_named(environment, above, entries[i]))
+            continue;
+        copy = vault_copy(entries[i], strlen(entries[i]));
         if (!copy)
             return VAULT_NO_MEMORY;
         environment->entries[environment->count++] = copy;

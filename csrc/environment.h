@@ -23,6 +23,10 @@ const char *vault_environment_get(const struct vault_environment *environment, c
 /* The same where an empty value counts as not set, as AWS's tools have it: never "". */
 const char *vault_environment_set(const struct vault_environment *environment, const char *name);
 
+/* All of it, "NAME=value", NULL-ended, for a program that is started: never NULL. Borrowed from
+ * `environment`. */
+char *const *vault_environment_entries(const struct vault_environment *environment);
+
 /* Copy the process's environ, once in its life; later calls do nothing. Lua threads only. */
 VAULT_MUST_CHECK enum vault_status vault_environment_capture(void);
 

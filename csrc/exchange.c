@@ -29,6 +29,7 @@ void vault_exchange_init(struct vault_exchange *exchange)
     vault_buffer_init(&exchange->url, URL_MAX);
     vault_buffer_init(&exchange->headers, HEADERS_MAX);
     vault_buffer_init(&exchange->body, BODY_MAX);
+    vault_buffer_init(&exchange->program, VAULT_EXCHANGE_PROGRAM_MAX);
     vault_buffer_init(&exchange->answer, VAULT_EXCHANGE_ANSWER_MAX);
     forget_answer(exchange);
 }
@@ -42,6 +43,7 @@ void vault_exchange_clear(struct vault_exchange *exchange)
     vault_buffer_clear(&exchange->url);
     vault_buffer_clear(&exchange->headers);
     vault_buffer_clear(&exchange->body);
+    vault_buffer_clear(&exchange->program);
     vault_buffer_clear(&exchange->answer);
     forget_answer(exchange);
 }
@@ -51,6 +53,7 @@ void vault_exchange_free(struct vault_exchange *exchange)
     vault_buffer_free(&exchange->url);
     vault_buffer_free(&exchange->headers);
     vault_buffer_free(&exchange->body);
+    vault_buffer_free(&exchange->program);
     vault_buffer_free(&exchange->answer);
     forget_answer(exchange);
 }

@@ -74,6 +74,22 @@ static void test_is_a_copy(void **state)
     vault_environment_free(environment);
 }
 
+static void test_entries(void **state)
+{
+    static const char *const entries[] = {"A=1", "EMPTY=", "A=second", "NOVALUE", NULL};
+    struct vault_environment *environment = NULL;
+    char *const *all;
+
+    (void)state;
+    assert_null(vault_environment_entries(NULL)[0]);
+    assert_int_equal(vault_environment_new(entries, &environment), VAULT_OK);
+    all = vault_environment_entries(environment);
+    for (size_t i = 0; entries[i]; i++)
+        assert_string_equal(all[i], entries[i]);
+    assert_null(all[4]);
+    vault_environment_free(environment);
+}
+
 static void test_allocations(void **state)
 {
     static const char *const entries[] = {"A=1", "B=2", "C=3", NULL};
@@ -91,6 +107,18 @@ static void test_allocations(void **state)
     assert_int_equal(status, VAULT_OK);
     assert_true(nth > 5);
     vault_environment_free(environment);
+}
+
+/* How many entries of the process's environment have the name. */
+static int process_count(const char *name)
+{
+    char *const *entries = vault_environment_entries(vault_environment_process());
+    size_t length = strlen(name);
+    int count = 0;
+
+    for (; *entries; entries++)
+        count += strncmp(*entries, name, length) == 0 && (*entries)[length] == '=';
+    return count;
 }
 
 static const char *process_get(const char *name)
@@ -115,6 +143,7 @@ static int worker(void *at)
     CHECK(strcmp(process_get("VT_OWN"), "worker") == 0);
     CHECK(strcmp(process_get("VT_EMPTY"), "") == 0);
     CHECK(process_get("VT_LATE") == NULL);
+    CHECK(process_count("VT_OVER") == 1 && process_count("VT_KEPT") == 1);
 
     /* At first use, and once. */
     const struct vault_environment *first = vault_environment_process();
@@ -188,9 +217,9 @@ static void test_process(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_get),       cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_is_a_copy), cmocka_unit_test(test_allocations),
-        cmocka_unit_test(test_process),
+        cmocka_unit_test(test_get),         cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_entries),     cmocka_unit_test(test_is_a_copy),
+        cmocka_unit_test(test_allocations), cmocka_unit_test(test_process),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
