@@ -213,6 +213,7 @@ struct held {
 static const struct held held_in_headers[] = {
     {"Authorization: ", "\r"},
     {"X-Amz-Security-Token: ", "\r"},
+    {"x-amz-sso_bearer_token: ", "\r"},
 };
 static const struct held held_in_body = {"WebIdentityToken=", "&%"};
 

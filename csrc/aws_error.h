@@ -18,8 +18,8 @@ enum vault_status vault_aws_classify(const char *code, int http_status);
 /* What an answer other than the call's 200 says: exchange->outcome must be VAULT_OK.
  *
  * why  receives "<AWS's code>: <AWS's message>", escaped, at most 512 bytes of AWS's text and only
- *      what goes before a quotation of the request's own signature, session token or web identity
- *      token; for what has no such shape "HTTP <status>"; never a body
+ *      what goes before a quotation of the request's own signature, session token, bearer token or
+ *      web identity token; for what has no such shape "HTTP <status>"; never a body
  *
  * What vault_aws_classify says, or VAULT_NO_MEMORY. Never OK. */
 VAULT_MUST_CHECK enum vault_status vault_aws_read_error(const struct vault_exchange *exchange,

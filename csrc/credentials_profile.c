@@ -65,13 +65,13 @@ static enum vault_status find_service(const struct vault_profile *profile, const
     *url = NULL;
     if (!name || length < 0 || (size_t)length >= sizeof property)
         return VAULT_OK;
-    if (!vault_profile_has_services(profile, name)) {
+    if (!vault_profile_has_section(profile, "services", name)) {
         vault_profile_say(profile, why);
         vault_message_add(why, " names a section [services] that does not stand in ");
         vault_profile_say_path(profile, VAULT_PROFILE_CONFIG, why);
         return VAULT_BAD_PROFILE;
     }
-    *url = vault_profile_get_service(profile, name, property);
+    *url = vault_profile_get_of(profile, "services", name, property);
     return VAULT_OK;
 }
 

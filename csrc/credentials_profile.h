@@ -23,8 +23,8 @@ VAULT_MUST_CHECK enum vault_status vault_profile_region(const struct vault_crede
                                                         struct vault_buffer *region,
                                                         struct vault_message *why);
 
-/* Append the profile's endpoint for a service ("secrets_manager" or "sts"): `endpoint_url` below
- * `service_key` in the [services x] that the profile's `services` names, else the profile's
+/* Append the profile's endpoint for a service ("secrets_manager", "sts" or "sso"): `endpoint_url`
+ * below `service_key` in the [services x] that the profile's `services` names, else the profile's
  * endpoint_url. VAULT_NOT_CONFIGURED also where AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, or where that
  * is not set the profile's ignore_configured_endpoint_urls, is "true". VAULT_BAD_PROFILE also where
  * the named section is absent, and where either file cannot be read: a request must not go

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "aws_error.h"
+#include "percent.h"
 #include "sts_answer.h"
 #include "sts_json.h"
 
@@ -102,52 +103,12 @@ enum vault_status vault_sts_check_role(const struct vault_sts_role *role, struct
     return status == VAULT_OK ? check_duration(role->duration_seconds, why) : status;
 }
 
-/* (RFC 3986, section 2.3) */
-static bool is_unreserved(char c)
-{
-    return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-static size_t encoded_length(const char *value, size_t length)
-{
-    size_t sum = 0;
-
-    for (size_t i = 0; i < length; i++)
-        sum += is_unreserved(value[i]) ? 1 : 3;
-    return sum;
-}
-
-/* Room is taken at once: growing by and by would leave more copies of a token to wipe. */
-static enum vault_status add_encoded(struct vault_buffer *body, const char *value, size_t length)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    enum vault_status status;
-    char *at = vault_buffer_reserve(body, encoded_length(value, length), &status);
-
-    if (!at)
-        return status;
-    for (size_t i = 0; i < length; i++) {
-        const unsigned byte = (unsigned char)value[i];
-
-        if (is_unreserved(value[i])) {
-            *at++ = value[i];
-            continue;
-        }
-        *at++ = '%';
-        *at++ = digits[byte >> 4];
-        *at++ = digits[byte & 15];
-    }
-    *at = '\0';
-    body->length = (size_t)(at - body->data);
-    return VAULT_OK;
-}
-
 static enum vault_status add_parameter(struct vault_buffer *body, const char *name,
                                        const char *value, size_t length)
 {
     enum vault_status status = vault_buffer_text(body, name);
 
-    return status == VAULT_OK ? add_encoded(body, value, length) : status;
+    return status == VAULT_OK ? vault_percent_encode(body, value, length) : status;
 }
 
 static enum vault_status add_role(struct vault_buffer *body, const struct vault_sts_role *role)

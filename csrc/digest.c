@@ -1,4 +1,4 @@
-/* digest - SHA-256 and HMAC-SHA-256.
+/* digest - SHA-256 and HMAC-SHA-256, and SHA-1 where others name their files by it.
  *
  * For:   what digest.h promises. The one place where OpenSSL 1.1.1 and 3 differ is here.
  * Never: deprecated calls; one-shot HMAC(), which in OpenSSL 3 fetches its algorithm every time.
@@ -204,13 +204,37 @@ enum vault_status vault_digest_sha256(struct vault_digest *digest, const void *b
     high "0" high "1" high "2" high "3" high "4" high "5" high "6" high "7" high "8" high "9" high \
          "a" high "b" high "c" high "d" high "e" high "f"
 
-void vault_digest_hex(const unsigned char *hash, char hex[VAULT_DIGEST_HEX])
+static void put_hex(const unsigned char *hash, size_t size, char *hex)
 {
     static const char pairs[] = ROW("0") ROW("1") ROW("2") ROW("3") ROW("4") ROW("5") ROW("6")
         ROW("7") ROW("8") ROW("9") ROW("a") ROW("b") ROW("c") ROW("d") ROW("e") ROW("f");
 
-    for (size_t i = 0; i < VAULT_DIGEST_SIZE; i++)
+    for (size_t i = 0; i < size; i++)
         memcpy(hex + 2 * i, pairs + 2 * (size_t)hash[i], 2);
+}
+
+void vault_digest_hex(const unsigned char *hash, char hex[VAULT_DIGEST_HEX])
+{
+    put_hex(hash, VAULT_DIGEST_SIZE, hex);
+}
+
+/* Once in the life of a credential: no context is kept for it. */
+enum vault_status vault_digest_sha1_hex(const void *bytes, size_t length,
+                                        char hex[VAULT_SHA1_HEX + 1])
+{
+    unsigned char hash[VAULT_SHA1_HEX / 2];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    enum vault_status status = VAULT_OK;
+
+    if (!context || !EVP_DigestInit_ex(context, EVP_sha1(), NULL) ||
+        !EVP_DigestUpdate(context, bytes, length) || !EVP_DigestFinal_ex(context, hash, NULL)) {
+        status = failed();
+    } else {
+        put_hex(hash, sizeof hash, hex);
+        hex[VAULT_SHA1_HEX] = '\0';
+    }
+    EVP_MD_CTX_free(context);
+    return status;
 }
 
 enum vault_status vault_hmac_new(const struct vault_digest *digest, struct vault_hmac **made)

@@ -1,4 +1,4 @@
-/* digest - SHA-256 and HMAC-SHA-256.
+/* digest - SHA-256 and HMAC-SHA-256, and SHA-1 where others name their files by it.
  *
  * For:   the algorithms, fetched from OpenSSL once, and contexts that are used again. With buffer.c
  *        and http.c the only room that knows OpenSSL, 1.1.1 or 3.
@@ -13,6 +13,7 @@
 
 #define VAULT_DIGEST_SIZE 32
 #define VAULT_DIGEST_HEX  64
+#define VAULT_SHA1_HEX    40
 
 /* The algorithms and one SHA-256 context. For one thread at a time. */
 struct vault_digest;
@@ -28,6 +29,11 @@ VAULT_MUST_CHECK enum vault_status vault_digest_sha256(struct vault_digest *dige
 
 /* `hash` as lower-case hex digits, no NUL. */
 void vault_digest_hex(const unsigned char *hash, char hex[VAULT_DIGEST_HEX]);
+
+/* The SHA-1 of `length` bytes as lower-case hex digits and NUL. Not for anything that must
+ * withstand anybody. VAULT_INTERNAL: OpenSSL failed. */
+VAULT_MUST_CHECK enum vault_status vault_digest_sha1_hex(const void *bytes, size_t length,
+                                                         char hex[VAULT_SHA1_HEX + 1]);
 
 /* HMAC-SHA-256 with one key at a time, wiped when another is set and on free. */
 struct vault_hmac;

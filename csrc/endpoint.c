@@ -14,7 +14,7 @@
 enum peculiarity {
     SECRETS_DUALSTACK_PLAIN = 1,      /* secretsmanager: the plain host is the dual-stack one */
     SECRETS_FIPS_DUALSTACK_PLAIN = 2, /* secretsmanager: and so is the FIPS host */
-    STS_FIPS_PLAIN = 4                /* sts: the plain host is the FIPS one */
+    OTHERS_FIPS_PLAIN = 4             /* sts and sso: the plain host is the FIPS one */
 };
 
 /* Regions of a partition are its prefix, a word, '-' and digits. All else is in "aws", as AWS's own
@@ -32,7 +32,7 @@ struct partition {
 static const struct partition partitions[] = {
     {"aws-cn", "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn", SECRETS_DUALSTACK_PLAIN},
     {"aws-us-gov", "us-gov-", "amazonaws.com", "api.aws",
-     SECRETS_DUALSTACK_PLAIN | SECRETS_FIPS_DUALSTACK_PLAIN | STS_FIPS_PLAIN},
+     SECRETS_DUALSTACK_PLAIN | SECRETS_FIPS_DUALSTACK_PLAIN | OTHERS_FIPS_PLAIN},
     {"aws-eusc", "eusc-de-", "amazonaws.eu", "api.amazonwebservices.eu", 0},
     {"aws-iso", "us-iso-", "c2s.ic.gov", "api.aws.ic.gov", 0},
     {"aws-iso-b", "us-isob-", "sc2s.sgov.gov", "api.aws.scloud", 0},
@@ -164,14 +164,14 @@ static enum vault_status settle_override(const struct vault_endpoint_query *quer
     return status;
 }
 
-static bool is_sts(const struct vault_endpoint_query *query)
+static bool is_for(const struct vault_endpoint_query *query, const char *service)
 {
-    return strcmp(query->service, "sts") == 0;
+    return strcmp(query->service, service) == 0;
 }
 
 static bool is_sts_global(const struct vault_endpoint_query *query)
 {
-    if (!is_sts(query) || query->fips || query->dualstack)
+    if (!is_for(query, "sts") || query->fips || query->dualstack)
         return false;
     if (strcmp(query->region, STS_GLOBAL_NAME) == 0)
         return true;
@@ -181,10 +181,17 @@ static bool is_sts_global(const struct vault_endpoint_query *query)
     return false;
 }
 
+/* Of IAM Identity Center it is the portal that is asked. */
+static const char *host_label(const struct vault_endpoint_query *query)
+{
+    return is_for(query, "sso") ? "portal.sso" : query->service;
+}
+
 static const char *fips_label(const struct vault_endpoint_query *query,
                               const struct partition *partition)
 {
-    bool plain = is_sts(query) && !query->dualstack && partition->peculiarities & STS_FIPS_PLAIN;
+    bool plain = !is_for(query, "secretsmanager") && !query->dualstack &&
+                 partition->peculiarities & OTHERS_FIPS_PLAIN;
 
     return query->fips && !plain ? "-fips" : "";
 }
@@ -194,7 +201,7 @@ static const char *suffix_of(const struct vault_endpoint_query *query,
 {
     unsigned plain = query->fips ? SECRETS_FIPS_DUALSTACK_PLAIN : SECRETS_DUALSTACK_PLAIN;
 
-    if (!query->dualstack || (!is_sts(query) && partition->peculiarities & plain))
+    if (!query->dualstack || (is_for(query, "secretsmanager") && partition->peculiarities & plain))
         return partition->suffix;
     return partition->dualstack;
 }
@@ -205,7 +212,7 @@ static enum vault_status put_own_host(const struct vault_endpoint_query *query,
     const struct partition *partition = partition_of(query->region);
     const char *suffix = suffix_of(query, partition);
     const char *const parts[] = {
-        query->service, fips_label(query, partition), ".", query->region, ".", suffix};
+        host_label(query), fips_label(query, partition), ".", query->region, ".", suffix};
     enum vault_status status = VAULT_OK;
 
     if (is_sts_global(query))
@@ -235,7 +242,7 @@ static const char *region_to_sign(const struct vault_endpoint_query *query)
 {
     bool own = !query->override || !*query->override;
 
-    if (own && is_sts(query) &&
+    if (own && is_for(query, "sts") &&
         (is_sts_global(query) || strcmp(query->region, STS_GLOBAL_NAME) == 0))
         return STS_GLOBAL_REGION;
     return query->region;
@@ -271,4 +278,9 @@ enum vault_status vault_endpoint_settle(const struct vault_endpoint_query *query
     }
     vault_endpoint_free(&made);
     return status;
+}
+
+const char *vault_region_partition(const char *region)
+{
+    return partition_of(region)->name;
 }

@@ -16,7 +16,7 @@
 
 /* What is asked. All borrowed for the call. */
 struct vault_endpoint_query {
-    const char *service; /* "secretsmanager" or "sts" */
+    const char *service; /* "secretsmanager", "sts" or "sso" */
     const char *region;
     const char *override; /* NULL or "" for AWS's own host; else an http or https URL with a host
                              and no userinfo, query or fragment, at most 2048 bytes of printable
@@ -25,7 +25,7 @@ struct vault_endpoint_query {
     bool fips;
     bool dualstack;  /* a host with IPv4 and IPv6 addresses */
     bool sts_legacy; /* sts_regional_endpoints = legacy: fifteen old regions use STS's global
-                        endpoint; means nothing to secretsmanager, nor beside an override, FIPS or
+                        endpoint; means nothing to other services, nor beside an override, FIPS or
                         dual-stack */
 };
 
@@ -48,7 +48,7 @@ int vault_region_valid(const char *region);
 
 /* Settle where a service is. `endpoint` is filled on VAULT_OK, else unchanged.
  *
- * Hosts, signed regions and refusals are botocore's (endpoint-rule-set-1.json of both services,
+ * Hosts, signed regions and refusals are botocore's (endpoint-rule-set-1.json of all services,
  * partitions.json, endpoints.json), as spec/support/endpoint_vectors.py has them from it.
  *
  * VAULT_OK, VAULT_NO_REGION (empty), VAULT_BAD_CONFIG (no region can look like this; FIPS or
@@ -57,5 +57,8 @@ int vault_region_valid(const char *region);
 VAULT_MUST_CHECK enum vault_status vault_endpoint_settle(const struct vault_endpoint_query *query,
                                                          struct vault_endpoint *endpoint,
                                                          struct vault_message *why);
+
+/* The partition of `region`, as ARNs have it: "aws", "aws-cn", .. */
+const char *vault_region_partition(const char *region);
 
 #endif

@@ -5,16 +5,17 @@
  */
 #include "metadata_answer.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "aws_error.h"
+#include "credential_json.h"
 #include "iso8601.h"
-#include "json_extract.h"
 
-#define PART_MAX    16384 /* bytes of one field; vault_credential_set has the narrower limits */
-#define TEXT_MAX    512   /* bytes of the service's words in a message */
-#define TELLING_MAX 16    /* bytes of a header's value by which its quotation is known */
+#define TEXT_MAX    512 /* bytes of the service's words in a message */
+#define TELLING_MAX 16  /* bytes of a header's value by which its quotation is known */
 
-enum { KEY_ID, SECRET, TOKEN, EXPIRATION, CODE, MESSAGE, MEMBER_COUNT, PART_COUNT = CODE };
+enum { KEY_ID, SECRET, TOKEN, EXPIRATION, CODE, MESSAGE, MEMBER_COUNT };
 
 enum vault_status vault_metadata_classify(int http_status)
 {
@@ -25,40 +26,11 @@ enum vault_status vault_metadata_classify(int http_status)
     return http_status >= 400 ? VAULT_CREDENTIALS_REFUSED : VAULT_BAD_RESPONSE;
 }
 
-static bool is_absent(const struct vault_json_member *member)
-{
-    return member->type == VAULT_JSON_ABSENT || member->type == VAULT_JSON_NULL ||
-           (member->type == VAULT_JSON_STRING && member->length == 0);
-}
-
-static enum vault_status bad_part(const struct vault_json_member *member, const char *amiss,
-                                  struct vault_message *why)
-{
-    vault_message_add(why, "HTTP 200: %s %s", member->key, amiss);
-    return VAULT_BAD_RESPONSE;
-}
-
-static enum vault_status read_part(const struct vault_json_member *member,
-                                   struct vault_buffer *part, struct vault_message *why)
-{
-    enum vault_status status;
-
-    if (is_absent(member))
-        return bad_part(member, "is absent or empty", why);
-    if (member->type != VAULT_JSON_STRING)
-        return bad_part(member, "is not a string", why);
-    status = vault_json_unescape(member->text, member->length, part);
-    if (status == VAULT_TOO_LARGE)
-        return bad_part(member, "is too long", why);
-    if (status == VAULT_OK && strlen(part->data) != part->length)
-        return bad_part(member, "holds a NUL", why);
-    return status;
-}
-
 bool vault_metadata_quotes_token(const struct vault_exchange *exchange, const char *text,
                                  size_t length)
 {
-    static const char *const names[] = {"Authorization: ", "X-aws-ec2-metadata-token: "};
+    static const char *const names[] = {
+        "Authorization: ", "X-aws-ec2-metadata-token: ", "x-amz-sso_bearer_token: "};
     const char *headers = exchange->headers.length ? exchange->headers.data : "";
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -73,7 +45,23 @@ bool vault_metadata_quotes_token(const struct vault_exchange *exchange, const ch
     return false;
 }
 
-/* Not read_part: whatever is amiss here must not hide that the service refused. */
+enum vault_status vault_metadata_refusal(const struct vault_exchange *exchange,
+                                         struct vault_message *why)
+{
+    struct vault_message said = {0};
+    char bare[32];
+
+    if (exchange->answer.length > 0 && vault_aws_read_error(exchange, &said) == VAULT_NO_MEMORY)
+        return VAULT_NO_MEMORY;
+    snprintf(bare, sizeof bare, "HTTP %d", exchange->status);
+    vault_message_add(why, "%s", bare);
+    if (said.length > 0 && strcmp(said.text, bare) != 0 &&
+        !vault_metadata_quotes_token(exchange, said.text, said.length))
+        vault_message_add(why, ", %s", said.text);
+    return vault_metadata_classify(exchange->status);
+}
+
+/* Not vault_json_part: whatever is amiss here must not hide that the service refused. */
 static enum vault_status read_words(const struct vault_json_member *member,
                                     struct vault_buffer *words)
 {
@@ -122,42 +110,39 @@ static bool is_success(const struct vault_json_member *code)
            vault_json_same(code->text, code->length, "Success", strlen("Success"));
 }
 
-static enum vault_status set_credential(const struct vault_buffer *parts, const char *source,
-                                        struct vault_credential *credential,
-                                        struct vault_message *why)
+static enum vault_status read_expiration(const struct vault_json_member *member, int64_t *expires,
+                                         struct vault_message *why)
 {
-    struct vault_message amiss = {0};
-    int64_t expires = 0;
+    struct vault_buffer text;
     enum vault_status status;
 
-    if (!vault_iso8601_read(parts[EXPIRATION].data, parts[EXPIRATION].length, &expires)) {
-        vault_message_add(why, "HTTP 200: Expiration is not a time");
-        return VAULT_BAD_RESPONSE;
+    vault_buffer_init(&text, VAULT_CREDENTIAL_PART_MAX);
+    status = vault_json_part(member, &text, why);
+    if (status == VAULT_OK && !vault_iso8601_read(text.data, text.length, expires)) {
+        vault_message_add(why, "Expiration is not a time");
+        status = VAULT_BAD_RESPONSE;
     }
-    status = vault_credential_set(credential, parts[KEY_ID].data, parts[SECRET].data,
-                                  parts[TOKEN].data, source, &amiss);
-    if (status == VAULT_OK)
-        credential->expires = expires;
-    if (status != VAULT_BAD_CONFIG)
-        return status;
-    vault_message_add(why, "HTTP 200: %s", amiss.text);
-    return VAULT_BAD_RESPONSE;
+    vault_buffer_free(&text);
+    return status;
 }
 
 static enum vault_status read_parts(const struct vault_json_member *members, const char *source,
                                     struct vault_credential *credential, struct vault_message *why)
 {
-    struct vault_buffer parts[PART_COUNT];
-    enum vault_status status = VAULT_OK;
+    struct vault_credential made = {0};
+    struct vault_message amiss = {0};
+    enum vault_status status =
+        vault_credential_json(&members[KEY_ID], EXPIRATION, source, &made, &amiss);
 
-    for (size_t i = 0; i < PART_COUNT; i++)
-        vault_buffer_init(&parts[i], PART_MAX);
-    for (size_t i = 0; i < PART_COUNT && status == VAULT_OK; i++)
-        status = read_part(&members[i], &parts[i], why);
     if (status == VAULT_OK)
-        status = set_credential(parts, source, credential, why);
-    for (size_t i = 0; i < PART_COUNT; i++)
-        vault_buffer_free(&parts[i]);
+        status = read_expiration(&members[EXPIRATION], &made.expires, &amiss);
+    if (status == VAULT_OK) {
+        vault_credential_clear(credential);
+        *credential = made;
+        made = (struct vault_credential){0};
+    } else if (status == VAULT_BAD_RESPONSE)
+        vault_message_add(why, "HTTP 200: %s", amiss.text);
+    vault_credential_clear(&made);
     return status;
 }
 
@@ -186,4 +171,14 @@ enum vault_status vault_metadata_read(const struct vault_exchange *exchange, con
     if (!is_success(&members[CODE]))
         return say_refusal(members, exchange, why);
     return read_parts(members, source, credential, why);
+}
+
+bool vault_metadata_expired(const struct vault_exchange *exchange,
+                            struct vault_credential *credential, int64_t now)
+{
+    int64_t left = credential->expires - (exchange->date >= 0 ? exchange->date : now);
+
+    if (left > 0 && credential->expires <= now)
+        credential->expires = now + left;
+    return left <= 0;
 }

@@ -19,6 +19,12 @@ enum vault_status vault_metadata_classify(int http_status);
 bool vault_metadata_quotes_token(const struct vault_exchange *exchange, const char *text,
                                  size_t length);
 
+/* What an answer of another HTTP status says: `why` receives "HTTP 404", or "HTTP 404, <code>:
+ * <message>" where the service gives them, as vault_aws_read_error shows them, and not where they
+ * quote the request's token. What vault_metadata_classify says, or VAULT_NO_MEMORY. */
+VAULT_MUST_CHECK enum vault_status vault_metadata_refusal(const struct vault_exchange *exchange,
+                                                          struct vault_message *why);
+
 /* Read an answer of HTTP 200. All four fields must be there; Code, where there is one, must be
  * Success.
  *
@@ -32,5 +38,11 @@ VAULT_MUST_CHECK enum vault_status vault_metadata_read(const struct vault_exchan
                                                        const char *source,
                                                        struct vault_credential *credential,
                                                        struct vault_message *why);
+
+/* Whether what was read of an answer has run out: by the answer's own Date, else at `now`, since it
+ * is the clock of this machine that may be wrong. Where it has not, but `now` is past its end,
+ * `expires` becomes as far from `now` as it is from Date: whoever keeps it goes by our clock. */
+bool vault_metadata_expired(const struct vault_exchange *exchange,
+                            struct vault_credential *credential, int64_t now);
 
 #endif

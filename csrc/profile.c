@@ -178,17 +178,18 @@ const char *vault_profile_get(const struct vault_profile *profile, const char *p
     return value ? value : vault_profile_get_in(profile, VAULT_PROFILE_CONFIG, property);
 }
 
-bool vault_profile_has_services(const struct vault_profile *profile, const char *name)
+bool vault_profile_has_section(const struct vault_profile *profile, const char *type,
+                               const char *name)
 {
     const struct vault_ini *ini = file_of(profile, VAULT_PROFILE_CONFIG)->ini;
 
-    return ini && vault_ini_has(ini, "services", name);
+    return ini && vault_ini_has(ini, type, name);
 }
 
-const char *vault_profile_get_service(const struct vault_profile *profile, const char *name,
-                                      const char *property)
+const char *vault_profile_get_of(const struct vault_profile *profile, const char *type,
+                                 const char *name, const char *property)
 {
-    return get(file_of(profile, VAULT_PROFILE_CONFIG), "services", name, property);
+    return get(file_of(profile, VAULT_PROFILE_CONFIG), type, name, property);
 }
 
 static bool stands_in(const struct vault_profile *profile, enum vault_profile_file file)
@@ -202,6 +203,14 @@ bool vault_profile_stands(const struct vault_profile *profile)
 {
     return stands_in(profile, VAULT_PROFILE_CREDENTIALS) ||
            stands_in(profile, VAULT_PROFILE_CONFIG);
+}
+
+const char *vault_profile_file_path(const struct vault_profile *profile,
+                                    enum vault_profile_file file)
+{
+    const struct vault_buffer *path = &file_of(profile, file)->path;
+
+    return path->length ? path->data : NULL;
 }
 
 enum vault_status vault_profile_check_file(const struct vault_profile *profile,

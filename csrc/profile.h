@@ -3,7 +3,8 @@
  * For:   finding the files (AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, else ~/.aws/..), reading
  *        them through file and ini, choosing the profile, merging (the credentials file wins), and
  *        the words for what they lack.
- * Never: what a property means (profile_plan, credentials_profile), the grammar (ini), sockets.
+ * Never: what a property means (profile_plan, profile_sso, credentials_profile), the grammar (ini),
+ *        sockets.
  */
 #ifndef VAULT_PROFILE_H
 #define VAULT_PROFILE_H
@@ -44,13 +45,19 @@ const char *vault_profile_get_in(const struct vault_profile *profile, enum vault
                                  const char *property);
 const char *vault_profile_get(const struct vault_profile *profile, const char *property);
 
-/* [services `name`] of the config file: whether it stands there, and a property of it. */
-bool vault_profile_has_services(const struct vault_profile *profile, const char *name);
-const char *vault_profile_get_service(const struct vault_profile *profile, const char *name,
-                                      const char *property);
+/* [`type` `name`] of the config file, such as [services x] or [sso-session x]: whether it stands
+ * there, and a property of it; NULL where that is not set or empty. */
+bool vault_profile_has_section(const struct vault_profile *profile, const char *type,
+                               const char *name);
+const char *vault_profile_get_of(const struct vault_profile *profile, const char *type,
+                                 const char *name, const char *property);
 
 /* Whether the profile has a section in either file. */
 bool vault_profile_stands(const struct vault_profile *profile);
+
+/* Where one file lies or would lie, '~' expanded; NULL where HOME is not set or it is too long. */
+const char *vault_profile_file_path(const struct vault_profile *profile,
+                                    enum vault_profile_file file);
 
 /* Whether one file, or both, can be relied on to have said all it has. A default file in a folder
  * that this user may not search says nothing and is passed over, unless a profile was asked for by

@@ -1,8 +1,7 @@
 /* profile_plan - how the chosen profile's credential is to be had.
  *
  * For:   what profile_plan.h promises. The way from each role to its source is walked first; the
- *        roles are added to the plan on the way back. A further way to credentials (SSO, a process)
- *        takes its name out of `later`.
+ *        roles are added to the plan on the way back.
  * Never: a value of the files in a message; only names of files, profiles and properties.
  */
 #include "profile_plan.h"
@@ -10,15 +9,12 @@
 #include <string.h>
 
 #include "profile.h"
+#include "profile_sso.h"
 
 #define DURATION_MIN 900 /* AssumeRole's own bounds */
 #define DURATION_MAX 43200
 
 static const char id_name[] = "aws_access_key_id", secret_name[] = "aws_secret_access_key";
-
-/* Ways to credentials that are recognised and not built yet. */
-static const char *const later[] = {"credential_process", "sso_session", "sso_start_url",
-                                    "login_session"};
 
 static const struct {
     const char *word;
@@ -70,27 +66,76 @@ static enum vault_status half_set(const struct vault_profile *profile, enum vaul
     return VAULT_BAD_PROFILE;
 }
 
-/* A complete pair of one file, the credentials file first, never a mixture of both.
- * VAULT_NOT_CONFIGURED, with `why` untouched, where no file has a key at all. */
-static enum vault_status find_keys(const struct vault_profile *profile,
-                                   struct vault_credential *keys, struct vault_message *why)
+static bool has_half(const struct vault_profile *profile, enum vault_profile_file file)
 {
-    enum vault_profile_file file;
-    enum vault_status status;
+    return vault_profile_get_in(profile, file, id_name) ||
+           vault_profile_get_in(profile, file, secret_name);
+}
 
-    for (file = 0; file < VAULT_PROFILE_FILES; file++) {
-        status = vault_profile_check_file(profile, file, why);
-        if (status != VAULT_OK)
-            return status;
-        if (vault_profile_get_in(profile, file, id_name) &&
-            vault_profile_get_in(profile, file, secret_name))
-            return take_keys(profile, file, keys, why);
-    }
-    for (file = 0; file < VAULT_PROFILE_FILES; file++)
-        if (vault_profile_get_in(profile, file, id_name) ||
-            vault_profile_get_in(profile, file, secret_name))
+/* A complete pair of one file, never a mixture of both. VAULT_NOT_CONFIGURED, with `why` untouched,
+ * where the file has none. */
+static enum vault_status find_keys(const struct vault_profile *profile,
+                                   enum vault_profile_file file, struct vault_credential *keys,
+                                   struct vault_message *why)
+{
+    enum vault_status status = vault_profile_check_file(profile, file, why);
+
+    if (status != VAULT_OK)
+        return status;
+    if (vault_profile_get_in(profile, file, id_name) &&
+        vault_profile_get_in(profile, file, secret_name))
+        return take_keys(profile, file, keys, why);
+    return VAULT_NOT_CONFIGURED;
+}
+
+/* Where AWS's tools would take credentials of `aws login`: they are not passed over in silence. */
+static enum vault_status refuse_login(const struct vault_profile *profile,
+                                      struct vault_message *why)
+{
+    if (!vault_profile_get(profile, "login_session"))
+        return VAULT_NOT_CONFIGURED;
+    return amiss(profile, "uses login_session, which this version does not support yet", why);
+}
+
+static enum vault_status find_process(const struct vault_profile *profile, struct vault_plan *plan,
+                                      struct vault_message *why)
+{
+    const char *command = vault_profile_get(profile, "credential_process");
+
+    if (!command)
+        return VAULT_NOT_CONFIGURED;
+    if (has_half(profile, VAULT_PROFILE_CREDENTIALS))
+        return half_set(profile, VAULT_PROFILE_CREDENTIALS, why);
+    plan->base = VAULT_PLAN_PROCESS;
+    plan->command = vault_copy(command, strlen(command));
+    return plan->command ? VAULT_OK : VAULT_NO_MEMORY;
+}
+
+static enum vault_status find_half(const struct vault_profile *profile, struct vault_message *why)
+{
+    for (enum vault_profile_file file = 0; file < VAULT_PROFILE_FILES; file++)
+        if (has_half(profile, file))
             return half_set(profile, file, why);
     return VAULT_NOT_CONFIGURED;
+}
+
+/* What a profile itself has, in the order of AWS's tools. VAULT_NOT_CONFIGURED, with `why`
+ * untouched, where that is nothing. */
+static enum vault_status find_own(const struct vault_environment *environment,
+                                  const struct vault_profile *profile, struct vault_plan *plan,
+                                  struct vault_message *why)
+{
+    enum vault_status status = vault_profile_sso(environment, profile, plan, why);
+
+    if (status == VAULT_NOT_CONFIGURED)
+        status = find_keys(profile, VAULT_PROFILE_CREDENTIALS, &plan->keys, why);
+    if (status == VAULT_NOT_CONFIGURED)
+        status = refuse_login(profile, why);
+    if (status == VAULT_NOT_CONFIGURED)
+        status = find_process(profile, plan, why);
+    if (status == VAULT_NOT_CONFIGURED)
+        status = find_keys(profile, VAULT_PROFILE_CONFIG, &plan->keys, why);
+    return status == VAULT_NOT_CONFIGURED ? find_half(profile, why) : status;
 }
 
 static enum vault_status refuse_other_ways(const struct vault_profile *profile,
@@ -98,21 +143,14 @@ static enum vault_status refuse_other_ways(const struct vault_profile *profile,
 {
     if (vault_profile_get(profile, "web_identity_token_file"))
         return amiss(profile, "has web_identity_token_file but no role_arn", why);
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
-        if (vault_profile_get(profile, later[i])) {
-            vault_profile_say(profile, why);
-            vault_message_add(why, " uses %s, which this version does not support yet", later[i]);
-            return VAULT_BAD_PROFILE;
-        }
-    }
-    return VAULT_OK;
+    return vault_profile_sso_refuse(profile, why);
 }
 
 /* Where the walk ends at a profile without a role, or with keys that go before its role. */
-static enum vault_status end_at_keys(struct walk *walk, const struct vault_profile *profile,
-                                     struct vault_message *why)
+static enum vault_status end_at_profile(struct walk *walk, const struct vault_profile *profile,
+                                        struct vault_message *why)
 {
-    enum vault_status status = find_keys(profile, &walk->plan.keys, why);
+    enum vault_status status = find_own(walk->environment, profile, &walk->plan, why);
 
     if (status != VAULT_NOT_CONFIGURED)
         return status;
@@ -253,11 +291,11 @@ static enum vault_status walk_on(struct walk *walk, struct vault_profile at,
             return status;
         next.name = source;
         if (has_a_key(&next) && (strcmp(source, at.name) == 0 || !was_entered(walk, source)))
-            return end_at_keys(walk, &next, why);
+            return end_at_profile(walk, &next, why);
         if (was_entered(walk, source))
             return circle(walk, &next, why);
         if (!vault_profile_get(&next, "role_arn"))
-            return end_at_keys(walk, &next, why);
+            return end_at_profile(walk, &next, why);
         at = next;
     }
 }
@@ -302,7 +340,7 @@ static enum vault_status make(struct walk *walk, const struct vault_profile *cho
     enum vault_status status;
 
     if (!vault_profile_get(chosen, "role_arn"))
-        return end_at_keys(walk, chosen, why);
+        return end_at_profile(walk, chosen, why);
     /* Either file may hold a property of the role. */
     status = vault_profile_check(chosen, why);
     if (status == VAULT_OK)

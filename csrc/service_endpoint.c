@@ -20,6 +20,7 @@ static const struct service {
 } services[] = {
     {"secretsmanager", NULL, "AWS_ENDPOINT_URL_SECRETS_MANAGER", "secrets_manager"},
     {"sts", "KONG_VAULT_AWS_STS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "sts"},
+    {"sso", NULL, "AWS_ENDPOINT_URL_SSO", "sso"},
 };
 
 struct flag {

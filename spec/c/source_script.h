@@ -34,7 +34,11 @@ struct play {
     int64_t paused_ms;
     bool (*may_connect)(const void *sockaddr); /* of the last exchange */
     int64_t timeout_ms;
+    int64_t date; /* of every answer; 0: none */
 };
+
+/* What the source carries out, where it needs that; whatever a plan sends out goes by any proxy. */
+static const struct vault_plan *play_plan;
 
 static inline void play_open(struct play *play, const struct vault_credential_source *source,
                              const char *const *entries)
@@ -45,6 +49,7 @@ static inline void play_open(struct play *play, const struct vault_credential_so
     play->query.environment = play->environment;
     vault_exchange_init(&play->exchange);
     vault_credential_run_init(&play->run, &play->query, &play->exchange);
+    play->run.plan = play_plan;
 }
 
 static inline void play_close(struct play *play)
@@ -66,7 +71,7 @@ static inline void play_move(struct play *play, const struct move *move)
     assert_string_equal(asks, move->asks);
     if (move->headers)
         assert_string_equal(exchange->headers.length ? exchange->headers.data : "", move->headers);
-    assert_true(exchange->direct);
+    assert_int_equal(exchange->direct, !play_plan);
     assert_int_equal(exchange->body.length, 0);
     assert_int_equal(exchange->answer.length, 0);
     play->may_connect = exchange->may_connect;
@@ -77,6 +82,7 @@ static inline void play_move(struct play *play, const struct move *move)
         return;
     }
     exchange->status = move->status ? move->status : 200;
+    exchange->date = play->date ? play->date : -1;
     if (move->body)
         assert_int_equal(vault_buffer_text(&exchange->answer, move->body), VAULT_OK);
 }
@@ -114,17 +120,27 @@ static inline void play_check_end(const struct play *play)
         assert_null(run->credential.access_key_id);
 }
 
-/* From the first call to the end; all moves must be made. Needs play_close. */
-static inline enum vault_status play_all(struct play *play,
-                                         const struct vault_credential_source *source,
-                                         const char *const *entries, const struct move *moves)
+/* From the first call to the end, every answer dated; all moves must be made. Needs play_close. */
+static inline enum vault_status play_dated(struct play *play,
+                                           const struct vault_credential_source *source,
+                                           const char *const *entries, const struct move *moves,
+                                           int64_t date)
 {
     play_open(play, source, entries);
+    play->date = date;
     while (!play_step(play, moves))
         ;
     assert_null(moves[play->moved].asks);
     play_check_end(play);
     return play->run.status;
+}
+
+/* The same without dates. */
+static inline enum vault_status play_all(struct play *play,
+                                         const struct vault_credential_source *source,
+                                         const char *const *entries, const struct move *moves)
+{
+    return play_dated(play, source, entries, moves, 0);
 }
 
 /* The first `call` calls go well, in the next one the `nth` allocation fails. False where it has

@@ -161,6 +161,40 @@ static void test_expired_keys(void **state)
     play_close(&play);
 }
 
+/* Whether they have run out the service's clock says; how long they are kept or extended ours. */
+static void test_dates(void **state)
+{
+    static const struct {
+        int64_t date;
+        const char *expires;
+        int64_t left; /* by our clock; 0: extended */
+    } rows[] = {
+        {NOW - 1200, KEYS("2023-11-14T21:53:21Z"), 1}, /* our clock is ahead */
+        {NOW - 1200, KEYS("2023-11-14T22:08:20Z"), 900},
+        {NOW - 1200, KEYS("2023-11-14T21:53:20Z"), 0},
+        {NOW + 1200, KEYS("2023-11-14T22:33:20Z"), 0}, /* behind */
+        {NOW + 1200, KEYS("2023-11-14T22:33:21Z"), 1201},
+    };
+    static const char *const none[] = {NULL};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct move moves[] = {TOKEN_OK,
+                                     GET_V2(ASKS_ROLE, 200, "gateway"),
+                                     GET_V2(ASKS_KEYS, 200, rows[i].expires),
+                                     {0}};
+        struct play play;
+
+        assert_int_equal(play_dated(&play, &vault_source_imds, none, moves, rows[i].date),
+                         VAULT_OK);
+        if (rows[i].left)
+            assert_int_equal(play.run.credential.expires, NOW + rows[i].left);
+        else
+            assert_in_range(play.run.credential.expires - NOW, 12 * 60, 25 * 60);
+        play_close(&play);
+    }
+}
+
 /* Machines with keys of their own do not come back together. */
 static void test_extensions_differ(void **state)
 {
@@ -236,7 +270,7 @@ int main(void)
         cmocka_unit_test(test_sizes),        cmocka_unit_test(test_role_names),
         cmocka_unit_test(test_settings),     cmocka_unit_test(test_attempts),
         cmocka_unit_test(test_expired_keys), cmocka_unit_test(test_extensions_differ),
-        cmocka_unit_test(test_region),
+        cmocka_unit_test(test_dates),        cmocka_unit_test(test_region),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

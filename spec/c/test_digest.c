@@ -1,4 +1,4 @@
-/* test_digest - SHA-256 and HMAC against published values, and an OpenSSL that fails or forgets.
+/* test_digest - hashes and HMAC against published values, and an OpenSSL that fails or forgets.
  *
  * For:   FIPS 180-4 and RFC 4231 examples; contexts used again; every OpenSSL call failing in turn
  *        and the EVP_MAC_init of 3.0.0 to 3.0.2, by functions of the same name in front of
@@ -119,6 +119,31 @@ static void test_sha256(void **state)
     same_hex(hash, all[1].hash);
     vault_digest_free(digest);
     vault_digest_free(NULL);
+}
+
+static void test_sha1(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *hash;
+    } all[] = {
+        {"abc", "a9993e364706816aba3e25717850c26c9cd0d89d"},
+        {"", "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "84983e441c3bd26ebaae4aa1f95129e5e54670f1"},
+    };
+    char hex[VAULT_SHA1_HEX + 1] = "kept";
+
+    (void)state;
+    refuse = true;
+    assert_int_equal(vault_digest_sha1_hex("abc", 3, hex), VAULT_INTERNAL);
+    refuse = false;
+    assert_string_equal(hex, "kept");
+    assert_int_equal(ERR_peek_error(), 0);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        assert_int_equal(vault_digest_sha1_hex(all[i].text, strlen(all[i].text), hex), VAULT_OK);
+        assert_string_equal(hex, all[i].hash);
+    }
 }
 
 /* RFC 4231 cases 1, 2, 3 and 6 (a key over one block), each run three times per key. */
@@ -252,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_sha1),
         cmocka_unit_test(test_hmac),
         cmocka_unit_test(test_hmac_that_forgets),
         cmocka_unit_test(test_openssl_refuses),

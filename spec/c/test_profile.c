@@ -16,7 +16,8 @@
 #define CREDENTIALS "[a]\nboth = credentials\nempty =\nfirst = 1\n"
 #define CONFIG                                                                                     \
     "[profile a]\nboth = config\nempty = config\nsecond = 2\n[profile b]\n[default]\n"             \
-    "[services s]\nsts =\n  endpoint_url = there\n"
+    "[services s]\nsts =\n  endpoint_url = there\n"                                                \
+    "[sso-session a]\nsso_region = there\nempty =\n"
 
 struct opened {
     struct vault_environment *environment;
@@ -111,7 +112,7 @@ static void test_get(void **state)
     shut(&opened);
 }
 
-static void test_services(void **state)
+static void test_sections(void **state)
 {
     struct opened opened;
 
@@ -119,16 +120,21 @@ static void test_services(void **state)
     put(".aws/credentials", CONFIG);
     put(".aws/config", CONFIG);
     opened = open_with(no_entries, "a");
-    assert_true(vault_profile_has_services(&opened.profile, "s"));
-    assert_false(vault_profile_has_services(&opened.profile, "a"));
-    check_text(vault_profile_get_service(&opened.profile, "s", "sts.endpoint_url"), "there");
-    assert_null(vault_profile_get_service(&opened.profile, "s", "sts"));
-    assert_null(vault_profile_get_service(&opened.profile, "a", "both"));
+    assert_true(vault_profile_has_section(&opened.profile, "services", "s"));
+    assert_false(vault_profile_has_section(&opened.profile, "services", "a"));
+    assert_true(vault_profile_has_section(&opened.profile, "sso-session", "a"));
+    assert_false(vault_profile_has_section(&opened.profile, "sso-session", "s"));
+    check_text(vault_profile_get_of(&opened.profile, "services", "s", "sts.endpoint_url"), "there");
+    assert_null(vault_profile_get_of(&opened.profile, "services", "s", "sts"));
+    assert_null(vault_profile_get_of(&opened.profile, "services", "a", "both"));
+    check_text(vault_profile_get_of(&opened.profile, "sso-session", "a", "sso_region"), "there");
+    assert_null(vault_profile_get_of(&opened.profile, "sso-session", "a", "empty"));
+    assert_null(vault_profile_get_of(&opened.profile, "sso-session", "a", "both"));
     shut(&opened);
     put(".aws/config", NULL);
     opened = open_with(no_entries, "a");
-    assert_false(vault_profile_has_services(&opened.profile, "s"));
-    assert_null(vault_profile_get_service(&opened.profile, "s", "sts.endpoint_url"));
+    assert_false(vault_profile_has_section(&opened.profile, "services", "s"));
+    assert_null(vault_profile_get_of(&opened.profile, "services", "s", "sts.endpoint_url"));
     shut(&opened);
 }
 
@@ -217,6 +223,28 @@ static void test_path(void **state)
     vault_environment_free(bare);
 }
 
+static void test_file_path(void **state)
+{
+    const char *const asked[] = {"AWS_CONFIG_FILE=~/x", NULL};
+    struct opened opened = open_with(asked, NULL);
+    char text[256];
+
+    (void)state;
+    check_text(vault_profile_file_path(&opened.profile, VAULT_PROFILE_CREDENTIALS),
+               in_home("%/.aws/credentials", text, sizeof text));
+    check_text(vault_profile_file_path(&opened.profile, VAULT_PROFILE_CONFIG),
+               in_home("%/x", text, sizeof text));
+    shut(&opened);
+    opened.environment = environment_without_home("AWS_CONFIG_FILE=/x");
+    assert_int_equal(
+        vault_profile_open(&(struct vault_credential_query){.environment = opened.environment},
+                           &opened.set, &opened.profile),
+        VAULT_OK);
+    assert_null(vault_profile_file_path(&opened.profile, VAULT_PROFILE_CREDENTIALS));
+    check_text(vault_profile_file_path(&opened.profile, VAULT_PROFILE_CONFIG), "/x");
+    shut(&opened);
+}
+
 static void test_no_memory(void **state)
 {
     struct vault_environment *environment = environment_with(no_entries);
@@ -244,9 +272,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_name),      cmocka_unit_test(test_get),
-        cmocka_unit_test(test_services),  cmocka_unit_test(test_check),
+        cmocka_unit_test(test_sections),  cmocka_unit_test(test_check),
         cmocka_unit_test(test_words),     cmocka_unit_test(test_path),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_file_path), cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, make_home, remove_home);

@@ -2,9 +2,10 @@
  *
  * For:   the folders of spec/vectors/profile (profile_home.h) with `plan`: the status word, then
  *        the message or the plan's lines: "base keys 1" (the tail of both keys, "+token" where
- *        there is one), "base web_identity PATH", and for each role, in the order of assuming,
- *        "role ARN SESSION EXTERNAL SECONDS", "-" for none. Those with `want` and no `plan` must
- *        come to the same keys or words here.
+ *        there is one), "base web_identity PATH", "base process COMMAND", "base sso ACCOUNT ROLE
+ *        REGION PATH LOGIN", and for each role, in the order of assuming, "role ARN SESSION
+ *        EXTERNAL SECONDS", "-" for none. Those with `want` and no `plan` must come to the same
+ *        keys or words here.
  * Never: the grammar (test_ini); carrying a plan out.
  */
 #include <stdarg.h>
@@ -20,30 +21,42 @@ static const char *const bases[] = {[VAULT_PLAN_KEYS] = "keys",
                                     [VAULT_PLAN_ENVIRONMENT] = "environment",
                                     [VAULT_PLAN_CONTAINER] = "container",
                                     [VAULT_PLAN_INSTANCE] = "instance",
-                                    [VAULT_PLAN_WEB_IDENTITY] = "web_identity"};
+                                    [VAULT_PLAN_WEB_IDENTITY] = "web_identity",
+                                    [VAULT_PLAN_PROCESS] = "process",
+                                    [VAULT_PLAN_SSO] = "sso"};
 
 static const char *or_dash(const char *text)
 {
     return text ? text : "-";
 }
 
-static size_t write_base(const struct vault_plan *plan, char *into, size_t room)
+static size_t write_keys(const struct vault_credential *keys, char *into, size_t room)
 {
-    const struct vault_credential *keys = &plan->keys;
-
-    if (plan->base != VAULT_PLAN_KEYS) {
-        assert_null(keys->access_key_id);
-        return (size_t)snprintf(into, room, "base %s%s%s\n", bases[plan->base],
-                                plan->token_file ? " " : "",
-                                plan->token_file ? plan->token_file : "");
-    }
-    assert_null(plan->token_file);
     assert_string_equal(keys->source, "profile");
     assert_string_equal(keys->access_key_id + strlen("AKIDCANARY"),
                         keys->secret_access_key + strlen("secretCANARY"));
     return (size_t)snprintf(into, room, "base keys %s%s\n",
                             keys->access_key_id + strlen("AKIDCANARY"),
                             keys->session_token ? "+token" : "");
+}
+
+/* What each base needs, and nothing of another's. */
+static size_t write_base(const struct vault_plan *plan, char *into, size_t room)
+{
+    const struct vault_plan_sso *sso = &plan->sso;
+    const char *own = plan->token_file ? plan->token_file : plan->command;
+
+    assert_int_equal(plan->keys.access_key_id != NULL, plan->base == VAULT_PLAN_KEYS);
+    assert_int_equal(plan->token_file != NULL, plan->base == VAULT_PLAN_WEB_IDENTITY);
+    assert_int_equal(plan->command != NULL, plan->base == VAULT_PLAN_PROCESS);
+    assert_int_equal(sso->token_file != NULL, plan->base == VAULT_PLAN_SSO);
+    if (plan->base == VAULT_PLAN_KEYS)
+        return write_keys(&plan->keys, into, room);
+    if (plan->base == VAULT_PLAN_SSO)
+        return (size_t)snprintf(into, room, "base sso %s %s %s %s %s\n", sso->account_id,
+                                sso->role_name, sso->region, sso->token_file, sso->login);
+    return (size_t)snprintf(into, room, "base %s%s%s\n", bases[plan->base], own ? " " : "",
+                            own ? own : "");
 }
 
 static const char *text_of(const struct vault_plan *plan, char *into, size_t room)
@@ -245,7 +258,12 @@ static void test_no_memory(void **state)
         "[default]\nrole_arn = one\nsource_profile = b\nrole_session_name = s\n[profile b]\n"
         "role_arn = two\nsource_profile = c\nexternal_id = e\n[profile c]\n"
         "aws_session_token = t\n" PAIR("1"),
-        "[default]\nrole_arn = one\nweb_identity_token_file = ~/token\n"};
+        "[default]\nrole_arn = one\nweb_identity_token_file = ~/token\n",
+        "[default]\nrole_arn = one\nsource_profile = b\n[profile b]\ncredential_process = p\n",
+        "[default]\nrole_arn = one\nsource_profile = b\n[profile b]\nsso_account_id = 1\n"
+        "sso_role_name = r\nsso_region = s\nsso_start_url = u\n"};
+    static const enum vault_plan_base ends[] = {VAULT_PLAN_KEYS, VAULT_PLAN_WEB_IDENTITY,
+                                                VAULT_PLAN_PROCESS, VAULT_PLAN_SSO};
     struct vault_environment *environment = environment_with(no_entries);
     struct vault_credential_query query = {.environment = environment};
     struct vault_message why = {0};
@@ -254,7 +272,7 @@ static void test_no_memory(void **state)
 
     (void)state;
     put(".aws/credentials", NULL);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
         unsigned long nth = 0;
 
         put(".aws/config", configs[i]);
@@ -270,7 +288,7 @@ static void test_no_memory(void **state)
         } while (status != VAULT_OK);
         assert_true(nth > 8);
         assert_int_equal(plan.role_count, i ? 1 : 2);
-        assert_int_equal(plan.base, i ? VAULT_PLAN_WEB_IDENTITY : VAULT_PLAN_KEYS);
+        assert_int_equal(plan.base, ends[i]);
         vault_plan_clear(&plan);
     }
     assert_int_equal(why.length, 0);

@@ -17,6 +17,7 @@
 #define OVERRIDE "http://override"
 #define BY_NAME  "AWS_ENDPOINT_URL_SECRETS_MANAGER=http://by-name"
 #define FOR_STS  "AWS_ENDPOINT_URL_STS=http://for-sts"
+#define FOR_SSO  "AWS_ENDPOINT_URL_SSO=http://for-sso"
 #define KONG_STS "KONG_VAULT_AWS_STS_ENDPOINT_URL=http://kong-sts"
 #define FOR_ALL  "AWS_ENDPOINT_URL=http://for-all"
 #define IGNORE   "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=TRUE"
@@ -51,6 +52,16 @@ static const struct row rows[] = {
     {SM, NULL, {KONG_STS}, NULL, OWN(SM)},
     {"sts", NULL, {BY_NAME}, SERVICES, "http://profile/"},
     {"sts", NULL, {BY_NAME}, NULL, OWN("sts")},
+    {"sso", NULL, {FOR_SSO, FOR_STS, FOR_ALL}, SERVICES, "http://for-sso/"},
+    {"sso", NULL, {FOR_STS, FOR_ALL}, SERVICES, "http://for-all/"},
+    {"sso",
+     NULL,
+     {FOR_STS},
+     SERVICES "[services s]\nsso =\n  endpoint_url = http://x\n",
+     "http://x/"},
+    {"sso", NULL, {KONG_STS, FOR_STS}, PROFILE, "http://profile/"},
+    {"sso", NULL, {FOR_STS}, NULL, OWN("portal.sso")},
+    {SM, NULL, {FOR_SSO}, NULL, OWN(SM)},
     /* ignored but for what was asked for */
     {SM, NULL, {IGNORE, BY_NAME, FOR_ALL}, SERVICES, OWN(SM)},
     {SM, OVERRIDE, {IGNORE}, NULL, "http://override/"},

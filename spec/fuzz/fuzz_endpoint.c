@@ -133,12 +133,13 @@ static void check_override(const char *override)
 static void check_own(const struct vault_endpoint_query *query,
                       const struct vault_endpoint *endpoint)
 {
-    size_t service = strlen(query->service), region = strlen(query->region);
+    const char *label = strcmp(query->service, "sso") == 0 ? "portal.sso" : query->service;
+    size_t service = strlen(label), region = strlen(query->region);
     const char *rest = endpoint->host.data + service;
 
     check_shape(endpoint);
     check_curl(endpoint);
-    must(strncmp(endpoint->host.data, query->service, service) == 0);
+    must(strncmp(endpoint->host.data, label, service) == 0);
     if (strcmp(rest, ".amazonaws.com") == 0) {
         must(strcmp(query->service, "sts") == 0 && !query->fips && !query->dualstack);
         must(strcmp(endpoint->region, "us-east-1") == 0);
@@ -170,13 +171,16 @@ static void check_region(const struct vault_endpoint_query *query)
 
 static void check_variants(const char *region)
 {
-    for (unsigned bits = 0; bits < 16; bits++) {
+    static const char *const services[] = {"secretsmanager", "sts", "sso"};
+
+    for (unsigned i = 0; i < 3 * 8; i++) {
+        const unsigned bits = i / 3;
         const struct vault_endpoint_query query = {
-            .service = bits & 1 ? "sts" : "secretsmanager",
+            .service = services[i % 3],
             .region = region,
-            .fips = bits & 2,
-            .dualstack = bits & 4,
-            .sts_legacy = bits & 8,
+            .fips = bits & 1,
+            .dualstack = bits & 2,
+            .sts_legacy = bits & 4,
         };
 
         check_region(&query);

@@ -6,8 +6,9 @@ For:   spec/vectors/endpoints.tsv, which spec/c/test_endpoint.c compares byte fo
 Never: a value of this library's own.
 
 Botocore is asked twice: its rules (endpoint-rule-set-1 of each service, over partitions.json) and a
-whole client, whose request is caught before it is sent and read for host and signed region. Where
-both name a host, the two must be one. Either may refuse, and then the row is a refusal: the rules
+whole client, whose request is caught before it is sent and read for host and signed region (for
+sso, whose calls are not signed, the client's own region). Where both name a host, the two must be
+one. Either may refuse, and then the row is a refusal: the rules
 refuse FIPS and dual-stack beside an endpoint of the caller's, where the client drops them unsaid;
 the client refuses dual-stack in partitions whose endpoints.json has none, where the rules name a
 host all the same.
@@ -27,6 +28,7 @@ from botocore.session import Session
 CALLS = {
     "secretsmanager": lambda client: client.get_secret_value(SecretId="x"),
     "sts": lambda client: client.get_caller_identity(),
+    "sso": lambda client: client.get_role_credentials(roleName="r", accountId="a", accessToken="t"),
 }
 VARIANTS = {
     "plain": (False, False),
@@ -63,10 +65,15 @@ def regions_of(partitions):
 
 
 def host_of(url):
-    """Of AWS's own and of OWN: https, without port or path."""
+    """Of AWS's own and of OWN: https, without port, and no path but sso's for its call."""
     parts = urlsplit(url)
-    assert parts.scheme == "https" and parts.path in ("", "/"), url
+    assert parts.scheme == "https" and parts.path in ("", "/", "/federation/credentials"), url
     return parts.netloc
+
+
+def signed_region(request):
+    scope = request.headers["Authorization"].decode().split("Credential=")[1].split(",")[0]
+    return scope.split("/")[2]
 
 
 class Botocore:
@@ -113,8 +120,8 @@ class Botocore:
             CALLS[service](client)
         except Caught as caught:
             request = caught.args[0]
-            scope = request.headers["Authorization"].decode().split("Credential=")[1].split(",")[0]
-            return host_of(request.url), scope.split("/")[2], None
+            signed = signed_region(request) if service != "sso" else region
+            return host_of(request.url), signed, None
         except (EndpointVariantError, InvalidRegionError, NoRegionError) as error:
             return None, None, str(error).rstrip(": ")
         raise AssertionError("nothing was sent")
