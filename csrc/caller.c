@@ -18,17 +18,20 @@ struct vault_caller {
     struct vault_identity_request request; /* its texts are in `key` no more than they are here */
     char *texts[VAULT_IDENTITY_TEXTS];
     struct vault_identity *identity; /* while this caller renews */
-    bool renews;                     /* the cache waits for keep or release */
+    bool renews;                     /* the cache waits for keep, fail or pass_on */
+    bool exchanged;                  /* finding out took more than a look */
+    enum vault_caller_mode mode;
+    bool errand; /* one is to be taken */
     int64_t pause_ms;
     enum vault_status status;
-    struct vault_credential credential;
+    struct vault_cache_look look; /* its credential is the caller's */
     struct vault_message why;
 };
 
 static void let_go(struct vault_caller *caller)
 {
     if (caller->renews)
-        vault_credential_cache_release(caller->key.data, caller->key.length);
+        vault_credential_cache_pass_on(&caller->look);
     caller->renews = false;
     vault_identity_free(caller->identity);
     caller->identity = NULL;
@@ -41,7 +44,7 @@ void vault_caller_free(struct vault_caller *caller)
     let_go(caller);
     vault_identity_forget(caller->texts);
     vault_buffer_free(&caller->key);
-    vault_credential_clear(&caller->credential);
+    vault_credential_clear(&caller->look.credential);
     vault_free(caller);
 }
 
@@ -59,11 +62,26 @@ enum vault_status vault_caller_new(const struct vault_identity_request *request,
     status = vault_identity_copy(request, caller->texts, &caller->request);
     if (status == VAULT_OK)
         status = vault_identity_key(request, &caller->key);
+    caller->look.key = caller->key.data;
+    caller->look.key_length = caller->key.length;
     if (status == VAULT_OK)
         *made = caller;
     else
         vault_caller_free(caller);
     return status;
+}
+
+void vault_caller_set_mode(struct vault_caller *caller, enum vault_caller_mode mode)
+{
+    caller->mode = mode;
+}
+
+bool vault_caller_take_errand(struct vault_caller *caller)
+{
+    bool errand = caller->errand;
+
+    caller->errand = false;
+    return errand;
 }
 
 static enum vault_step done(struct vault_caller *caller, enum vault_status status)
@@ -83,41 +101,87 @@ static enum vault_status begin(struct vault_caller *caller)
     return status;
 }
 
+static bool has_good(const struct vault_caller *caller, int64_t now)
+{
+    const struct vault_credential *credential = &caller->look.credential;
+
+    return credential->access_key_id && (credential->expires == 0 || credential->expires > now);
+}
+
+static uint32_t random_of(const struct vault_identity_world *world)
+{
+    return world->random ? world->random(world->random_at) : 0;
+}
+
+static void take(struct vault_caller *caller)
+{
+    vault_credential_clear(&caller->look.credential);
+    vault_identity_steal(caller->identity, &caller->look.credential);
+    if (!caller->renews)
+        return;
+    /* What costs nothing to look up may change, and is looked up again. */
+    if (caller->look.credential.expires == 0 && !caller->exchanged)
+        vault_credential_cache_pass_on(&caller->look);
+    else
+        vault_credential_cache_keep(&caller->look, random_of(caller->world));
+    caller->renews = false;
+}
+
 static enum vault_step finish(struct vault_caller *caller, int64_t now)
 {
     enum vault_status status = vault_identity_status(caller->identity);
+    const struct vault_message *why = vault_identity_message(caller->identity);
 
+    caller->look.now = now;
     if (status == VAULT_OK) {
-        vault_credential_clear(&caller->credential);
-        vault_identity_steal(caller->identity, &caller->credential);
-        if (caller->renews)
-            vault_credential_cache_keep(caller->key.data, caller->key.length, now,
-                                        &caller->credential);
-        caller->renews = false;
-    } else if (caller->credential.expires > now) {
-        status = VAULT_OK; /* the old one still is good; renewing it comes again */
+        take(caller);
     } else {
-        vault_credential_clear(&caller->credential);
-        vault_message_add(&caller->why, "%s", vault_identity_message(caller->identity)->text);
+        if (caller->renews)
+            vault_credential_cache_fail(&caller->look, status, why);
+        caller->renews = false;
+        if (has_good(caller, now)) {
+            status = VAULT_OK; /* renewing it comes again */
+        } else {
+            vault_credential_clear(&caller->look.credential);
+            vault_message_add(&caller->why, "%s", why->text);
+        }
     }
     let_go(caller);
     return done(caller, status);
+}
+
+static enum vault_step wait(struct vault_caller *caller)
+{
+    caller->pause_ms = BUSY_PAUSE_MS;
+    return VAULT_STEP_PAUSE;
+}
+
+/* It takes time that may not be this caller's: somebody else has it. */
+static enum vault_step send_errand(struct vault_caller *caller, int64_t now)
+{
+    caller->errand = caller->mode == VAULT_CALLER_SENDS;
+    let_go(caller);
+    return has_good(caller, now) ? done(caller, VAULT_OK) : wait(caller);
 }
 
 /* Ask the cache; VAULT_STEP_EXCHANGE stands for "find out". */
 static enum vault_step look(struct vault_caller *caller, int64_t now)
 {
     vault_message_clear(&caller->why);
-    vault_credential_clear(&caller->credential);
-    switch (vault_credential_cache_find(caller->key.data, caller->key.length, now,
-                                        &caller->credential)) {
+    caller->look.now = now;
+    switch (vault_credential_cache_find(&caller->look)) {
     case VAULT_CACHED_GOOD:
         return done(caller, VAULT_OK);
     case VAULT_CACHED_BUSY:
-        caller->pause_ms = BUSY_PAUSE_MS;
-        return VAULT_STEP_PAUSE;
+        return wait(caller);
+    case VAULT_CACHED_FAILED:
+        vault_message_add(&caller->why, "%s", caller->look.why.text);
+        return done(caller, caller->look.failure);
     case VAULT_CACHED_MINE:
         caller->renews = true;
+        caller->exchanged = false;
+        if (caller->mode != VAULT_CALLER_ERRAND && has_good(caller, now))
+            return send_errand(caller, now);
         break;
     case VAULT_CACHED_FULL:
         break;
@@ -136,16 +200,17 @@ enum vault_step vault_caller_next(struct vault_caller *caller, int64_t now)
             return step;
         status = begin(caller);
         if (status != VAULT_OK)
-            return done(caller, caller->credential.access_key_id ? VAULT_OK : status);
+            return done(caller, has_good(caller, now) ? VAULT_OK : status);
     }
     step = vault_identity_next(caller->identity, now);
-    if (step == VAULT_STEP_PAUSE && caller->credential.expires > now) {
-        let_go(caller); /* no fetch waits for a second attempt while the old one is good */
-        return done(caller, VAULT_OK);
-    }
+    if (step == VAULT_STEP_DONE)
+        return finish(caller, now);
+    caller->exchanged = true;
+    if (caller->mode == VAULT_CALLER_SENDS && caller->renews)
+        return send_errand(caller, now);
     if (step == VAULT_STEP_PAUSE)
         caller->pause_ms = vault_identity_pause(caller->identity);
-    return step == VAULT_STEP_DONE ? finish(caller, now) : step;
+    return step;
 }
 
 struct vault_exchange *vault_caller_exchange(struct vault_caller *caller)
@@ -170,12 +235,10 @@ const struct vault_message *vault_caller_message(const struct vault_caller *call
 
 const struct vault_credential *vault_caller_credential(const struct vault_caller *caller)
 {
-    return &caller->credential;
+    return &caller->look.credential;
 }
 
 void vault_caller_refused(struct vault_caller *caller)
 {
-    if (caller->credential.access_key_id)
-        vault_credential_cache_drop(caller->key.data, caller->key.length,
-                                    caller->credential.access_key_id);
+    vault_credential_cache_drop(&caller->look);
 }

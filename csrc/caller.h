@@ -11,12 +11,26 @@
 
 struct vault_caller;
 
+/* What one does about a credential that takes an exchange to be had. */
+enum vault_caller_mode {
+    VAULT_CALLER_ALONE, /* have it; never early, while the old one is good */
+    VAULT_CALLER_SENDS, /* leave it to an errand (vault_caller_take_errand), which does not end with
+                           this caller; meanwhile go on with the old one, or pause */
+    VAULT_CALLER_ERRAND /* be that errand: have it, early too */
+};
+
 /* `request` is copied, `world` borrowed. `*made` goes to vault_caller_free, which also lets others
  * renew what this one has not. VAULT_OK, VAULT_NO_MEMORY, VAULT_TOO_LARGE. */
 VAULT_MUST_CHECK enum vault_status vault_caller_new(const struct vault_identity_request *request,
                                                     const struct vault_identity_world *world,
                                                     struct vault_caller **made);
 void vault_caller_free(struct vault_caller *caller);
+
+/* VAULT_CALLER_ALONE until it is set; before the first vault_caller_next. */
+void vault_caller_set_mode(struct vault_caller *caller, enum vault_caller_mode mode);
+
+/* Whether somebody is to run a caller for the same request as an errand; asked once. */
+bool vault_caller_take_errand(struct vault_caller *caller);
 
 /* Go on as far as possible; `now` as vault_identity_next. After VAULT_STEP_DONE with VAULT_OK the
  * credential stands; called again it begins anew. */

@@ -13,6 +13,7 @@
 #define ADVISORY_S  (15 * 60)
 #define MANDATORY_S (10 * 60)
 #define AGAIN_S     60
+#define NEVER       INT64_MAX
 
 /* key NULL: free */
 struct kept {
@@ -23,15 +24,20 @@ struct kept {
     int64_t wait_at;                    /* everybody waits for that one */
     pid_t busy;                         /* the process in which somebody renews it; 0: nobody */
     uint64_t used;
+    uint64_t attempt; /* the last one that was begun */
+    uint64_t failed;  /* the last one that failed; 0: none */
+    enum vault_status failure;
+    char *why; /* NULL: the failure's own sentence */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct kept all[VAULT_CREDENTIAL_CACHE_MAX];
-static uint64_t uses;
+static uint64_t uses, attempts;
 
 static void forget(struct kept *kept)
 {
     vault_free(kept->key);
+    vault_free(kept->why);
     vault_credential_clear(&kept->credential);
     *kept = (struct kept){0};
 }
@@ -92,86 +98,149 @@ static int64_t smaller(int64_t left, int64_t right)
     return left < right ? left : right;
 }
 
-/* What to do about a credential that is at hand. Without memory for a copy nobody can use it. */
-static enum vault_cached judge(struct kept *kept, int64_t now, struct vault_credential *credential)
+static bool has_good(const struct kept *kept, int64_t now)
 {
-    bool has = kept->credential.access_key_id && now < kept->credential.expires;
-    bool renew = !has || now >= kept->renew_at;
+    return kept->credential.access_key_id &&
+           (kept->credential.expires == 0 || now < kept->credential.expires);
+}
 
-    if (is_busy(kept) && (!has || now >= kept->wait_at))
+static enum vault_cached tell_failure(const struct kept *kept, struct vault_cache_look *look)
+{
+    look->waited = 0;
+    look->failure = kept->failure;
+    vault_message_clear(&look->why);
+    vault_message_add(&look->why, "%s",
+                      kept->why ? kept->why : vault_status_row(kept->failure)->sentence);
+    return VAULT_CACHED_FAILED;
+}
+
+/* What to do about an entry. Without memory for a copy nobody can use its credential. */
+static enum vault_cached judge(struct kept *kept, struct vault_cache_look *look)
+{
+    bool has = has_good(kept, look->now);
+
+    if (is_busy(kept) && (!has || look->now >= kept->wait_at)) {
+        look->waited = kept->attempt;
         return VAULT_CACHED_BUSY;
-    if (has && !copy_of(&kept->credential, credential))
+    }
+    if (!has && look->waited && kept->failed >= look->waited)
+        return tell_failure(kept, look);
+    if (has && !copy_of(&kept->credential, &look->credential))
         return VAULT_CACHED_FULL;
-    if (!renew || is_busy(kept))
+    if (has && (is_busy(kept) || look->now < kept->renew_at)) {
+        look->waited = 0;
         return VAULT_CACHED_GOOD;
+    }
     kept->busy = getpid();
-    /* Should this come to nothing: the old one is good, so not every fetch need try. */
-    if (has)
-        kept->renew_at = smaller(now + AGAIN_S, kept->wait_at);
+    kept->attempt = look->waited = ++attempts;
     return VAULT_CACHED_MINE;
 }
 
-enum vault_cached vault_credential_cache_find(const char *key, size_t key_length, int64_t now,
-                                              struct vault_credential *credential)
+enum vault_cached vault_credential_cache_find(struct vault_cache_look *look)
 {
     enum vault_cached found = VAULT_CACHED_FULL;
     struct kept *kept;
 
+    vault_credential_clear(&look->credential);
     pthread_mutex_lock(&lock);
-    kept = look_up(key, key_length);
+    kept = look_up(look->key, look->key_length);
     if (!kept)
-        kept = make_room(key, key_length);
+        kept = make_room(look->key, look->key_length);
     if (kept) {
         kept->used = ++uses;
-        found = judge(kept, now, credential);
+        found = judge(kept, look);
     }
     pthread_mutex_unlock(&lock);
     return found;
 }
 
-void vault_credential_cache_keep(const char *key, size_t key_length, int64_t now,
-                                 const struct vault_credential *credential)
+/* Many processes were given theirs at the same time: they must not all come back at once. */
+static void settle_windows(struct kept *kept, int64_t now, uint32_t random)
 {
-    int64_t life = credential->expires - now;
+    int64_t life = kept->credential.expires - now;
+    int64_t advisory = smaller(ADVISORY_S, life / 3), mandatory = smaller(MANDATORY_S, life / 6);
+
+    if (kept->credential.expires == 0) {
+        kept->renew_at = kept->wait_at = NEVER;
+        return;
+    }
+    kept->renew_at =
+        kept->credential.expires - advisory + (int64_t)random % ((advisory - mandatory) / 2 + 1);
+    kept->wait_at = kept->credential.expires - mandatory;
+}
+
+void vault_credential_cache_keep(const struct vault_cache_look *look, uint32_t random)
+{
+    const struct vault_credential *credential = &look->credential;
+    bool over = credential->expires != 0 && credential->expires <= look->now;
     struct kept *kept;
 
     pthread_mutex_lock(&lock);
-    kept = look_up(key, key_length);
+    kept = look_up(look->key, look->key_length);
     if (kept) {
         kept->busy = 0;
-        if (credential->expires == 0 || life <= 0 || !copy_of(credential, &kept->credential)) {
+        if (over || !copy_of(credential, &kept->credential))
             forget(kept);
-        } else {
-            kept->renew_at = credential->expires - smaller(ADVISORY_S, life / 3);
-            kept->wait_at = credential->expires - smaller(MANDATORY_S, life / 6);
-        }
+        else
+            settle_windows(kept, look->now, random);
     }
     pthread_mutex_unlock(&lock);
 }
 
-void vault_credential_cache_release(const char *key, size_t key_length)
+/* The old one is good: it serves on for a while, so not every fetch need try. */
+static void put_off(struct kept *kept, int64_t now)
+{
+    int64_t again = smaller(AGAIN_S, (kept->credential.expires - now) / 10);
+
+    kept->renew_at = now + (again < 1 ? 1 : again);
+    if (kept->wait_at < kept->renew_at)
+        kept->wait_at = kept->renew_at;
+}
+
+void vault_credential_cache_fail(const struct vault_cache_look *look, enum vault_status failure,
+                                 const struct vault_message *why)
 {
     struct kept *kept;
 
     pthread_mutex_lock(&lock);
-    kept = look_up(key, key_length);
+    kept = look_up(look->key, look->key_length);
     if (kept) {
         kept->busy = 0;
-        if (!kept->credential.access_key_id)
+        kept->failed = kept->attempt;
+        kept->failure = failure;
+        vault_free(kept->why);
+        kept->why = vault_copy(why->text, why->length);
+        if (has_good(kept, look->now))
+            put_off(kept, look->now);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void vault_credential_cache_pass_on(const struct vault_cache_look *look)
+{
+    struct kept *kept;
+
+    pthread_mutex_lock(&lock);
+    kept = look_up(look->key, look->key_length);
+    if (kept) {
+        kept->busy = 0;
+        if (!kept->credential.access_key_id && !kept->failed)
             forget(kept);
     }
     pthread_mutex_unlock(&lock);
 }
 
-void vault_credential_cache_drop(const char *key, size_t key_length, const char *access_key_id)
+void vault_credential_cache_drop(const struct vault_cache_look *look)
 {
     struct kept *kept;
 
+    if (!look->credential.access_key_id)
+        return;
     pthread_mutex_lock(&lock);
-    kept = look_up(key, key_length);
+    kept = look_up(look->key, look->key_length);
     if (kept && kept->credential.access_key_id &&
-        strcmp(kept->credential.access_key_id, access_key_id) == 0) {
-        if (is_busy(kept)) /* whoever asks again waits for that one */
+        strcmp(kept->credential.access_key_id, look->credential.access_key_id) == 0) {
+        if (is_busy(kept)) /* whoever looks again waits for that one */
             vault_credential_clear(&kept->credential);
         else
             forget(kept);

@@ -1,4 +1,4 @@
-/* fetch - one fetch of one secret, as a table of states.
+/* fetch - one fetch of one secret, or of a batch of them, as a table of states.
  *
  * For:   what fetch.h promises. Each state has one handler; it does its part and names the next
  *        state.
@@ -8,46 +8,14 @@
 
 #include <string.h>
 
-#include "caller.h"
 #include "clock_skew.h"
-#include "region.h"
-#include "retry.h"
-#include "service_endpoint.h"
+#include "fetch_state.h"
 #include "signed_exchange.h"
 
 #define TIMEOUT_MAX_MS 3600000
-#define DOING_REGION   " while the instance was asked for its region"
-#define DOING_CALLER   " while credentials were asked for"
+#define ERRAND_MS      30000 /* longer than any source takes by its own limits */
 /* The year 3000: no clock is right there, and close to 9999 nothing could be signed any more. */
 #define DATE_MAX INT64_C(32503680000)
-
-struct vault_fetch {
-    const struct vault_fetch_world *world;
-    struct vault_fetch_copy wanted; /* its region is found where none was asked for */
-
-    enum vault_fetch_state state;
-    int64_t deadline, wake;
-    struct vault_retry retry;
-    bool identified_again, clock_corrected;
-    int64_t signed_skew_ms; /* AWS's clock minus ours, as the last attempt had it */
-
-    struct vault_credential_query query;
-    struct vault_region_run locating;
-    struct vault_endpoint endpoint;
-    struct vault_identity_world callers;
-    struct vault_caller *caller; /* from IDENTIFY on */
-    struct vault_exchange exchange;
-    struct vault_exchange *out;    /* the last one that was to be performed */
-    enum vault_fetch_state asking; /* where ASK and AWAIT lead back to */
-
-    enum vault_status status; /* the last outcome; the result's, once DONE */
-    struct vault_secret secret;
-    struct vault_message why;
-    struct vault_message message;
-
-    vault_fetch_trace *trace;
-    void *trace_at;
-};
 
 static void enter(struct vault_fetch *fetch, enum vault_fetch_state next)
 {
@@ -59,7 +27,7 @@ static void enter(struct vault_fetch *fetch, enum vault_fetch_state next)
 }
 
 /* The result stands: say of what it speaks, wipe what is no longer needed. */
-static enum vault_fetch_state conclude(struct vault_fetch *fetch, enum vault_status status)
+enum vault_fetch_state vault_fetch_conclude(struct vault_fetch *fetch, enum vault_status status)
 {
     fetch->status = status;
     if (status != VAULT_OK) {
@@ -79,107 +47,17 @@ static enum vault_fetch_state conclude(struct vault_fetch *fetch, enum vault_sta
     return VAULT_FETCH_DONE;
 }
 
-static enum vault_fetch_state give_up(struct vault_fetch *fetch, enum vault_status status,
-                                      const struct vault_message *why)
-{
-    vault_message_clear(&fetch->why);
-    vault_message_add(&fetch->why, "%s", why->text);
-    return conclude(fetch, status);
-}
-
-static int64_t aws_seconds(const struct vault_fetch *fetch, struct vault_moment now)
-{
-    return (now.wall_ms + atomic_load(fetch->world->skew_ms)) / 1000;
-}
-
-static bool is_over(const struct vault_fetch *fetch, struct vault_moment now)
+bool vault_fetch_is_over(const struct vault_fetch *fetch, struct vault_moment now)
 {
     return now.monotonic_ms >= fetch->deadline;
 }
 
-/* No time is left for `doing`; what was amiss with it so far may be the reason. */
-static enum vault_fetch_state late(struct vault_fetch *fetch, const char *doing,
-                                   const struct vault_message *amiss)
+static enum vault_status ask(struct vault_exchange *exchange, const struct vault_fetch_copy *wanted)
 {
-    if (fetch->status != VAULT_OK)
-        return conclude(fetch, fetch->status);
-    vault_message_add(&fetch->why, "%s%s", vault_status_row(VAULT_TIMEOUT)->sentence, doing);
-    if (amiss->length)
-        vault_message_add(&fetch->why, ": %s", amiss->text);
-    return conclude(fetch, VAULT_TIMEOUT);
-}
-
-static enum vault_fetch_state ask(struct vault_fetch *fetch, struct vault_exchange *exchange)
-{
-    fetch->asking = fetch->state;
-    fetch->out = exchange;
-    return VAULT_FETCH_ASK;
-}
-
-static enum vault_fetch_state await(struct vault_fetch *fetch, int64_t until, const char *doing,
-                                    const struct vault_message *amiss)
-{
-    if (until >= fetch->deadline)
-        return late(fetch, doing, amiss);
-    fetch->asking = fetch->state;
-    fetch->wake = until;
-    return VAULT_FETCH_AWAIT;
-}
-
-/* LOCATE, where it is found. */
-static enum vault_fetch_state find_region(struct vault_fetch *fetch, struct vault_moment now)
-{
-    struct vault_region_run *run = &fetch->locating;
-    enum vault_step step = vault_region_next(run, aws_seconds(fetch, now), &fetch->wanted.region);
-
-    if (step == VAULT_STEP_EXCHANGE)
-        return ask(fetch, &fetch->exchange);
-    if (step == VAULT_STEP_PAUSE)
-        return await(fetch, now.monotonic_ms + run->source.pause_ms, DOING_REGION,
-                     &fetch->exchange.why);
-    return run->status == VAULT_OK ? VAULT_FETCH_LOCATE : give_up(fetch, run->status, &run->why);
-}
-
-static enum vault_fetch_state locate(struct vault_fetch *fetch, struct vault_moment now)
-{
-    struct vault_endpoint_query asked = {.service = vault_secretsmanager_service,
-                                         .override = fetch->wanted.endpoint_url};
-    enum vault_fetch_state next;
-    enum vault_status status;
-
-    if (is_over(fetch, now))
-        return late(fetch, fetch->locating.asking ? DOING_REGION : "", &fetch->exchange.why);
-    if (!fetch->wanted.region.length) {
-        next = find_region(fetch, now);
-        if (next != VAULT_FETCH_LOCATE)
-            return next;
-    }
-    asked.region = fetch->wanted.region.data;
-    status = vault_service_endpoint(&fetch->query, &asked, &fetch->endpoint, &fetch->why);
-    if (status != VAULT_OK)
-        return conclude(fetch, status);
-    fetch->wanted.caller.region = fetch->wanted.region.data;
-    status = vault_caller_new(&fetch->wanted.caller, &fetch->callers, &fetch->caller);
-    return status == VAULT_OK ? VAULT_FETCH_IDENTIFY : conclude(fetch, status);
-}
-
-static enum vault_fetch_state identify(struct vault_fetch *fetch, struct vault_moment now)
-{
-    struct vault_caller *caller = fetch->caller;
-    enum vault_step step;
-
-    if (is_over(fetch, now))
-        return late(fetch, DOING_CALLER,
-                    fetch->out->why.length ? &fetch->out->why : vault_caller_message(caller));
-    step = vault_caller_next(caller, aws_seconds(fetch, now));
-    if (step == VAULT_STEP_EXCHANGE)
-        return ask(fetch, vault_caller_exchange(caller));
-    if (step == VAULT_STEP_PAUSE)
-        return await(fetch, now.monotonic_ms + vault_caller_pause(caller), DOING_CALLER,
-                     vault_caller_message(caller));
-    if (vault_caller_status(caller) != VAULT_OK)
-        return give_up(fetch, vault_caller_status(caller), vault_caller_message(caller));
-    return VAULT_FETCH_SIGN;
+    if (wanted->batch_count > 0)
+        return vault_secretsmanager_ask_batch(exchange, wanted->batch, wanted->batch_count);
+    return vault_secretsmanager_ask_value(exchange, wanted->secret_id, wanted->secret_id_length,
+                                          wanted->stage);
 }
 
 static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_moment now)
@@ -194,20 +72,20 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
     enum vault_status status;
 
     /* A queue or a pause took all the time. */
-    if (is_over(fetch, now)) {
+    if (vault_fetch_is_over(fetch, now)) {
         vault_retry_forgo(&fetch->retry, fetch->world->budget);
-        return conclude(fetch, fetch->status == VAULT_OK ? VAULT_TIMEOUT : fetch->status);
+        return vault_fetch_conclude(fetch,
+                                    fetch->status == VAULT_OK ? VAULT_TIMEOUT : fetch->status);
     }
     fetch->signed_skew_ms = atomic_load(fetch->world->skew_ms);
     vault_message_clear(&fetch->why);
     vault_exchange_clear(&fetch->exchange);
-    status = vault_secretsmanager_ask_value(&fetch->exchange, fetch->wanted.secret_id,
-                                            fetch->wanted.secret_id_length, fetch->wanted.stage);
+    status = ask(&fetch->exchange, &fetch->wanted);
     if (status == VAULT_OK)
         status = vault_exchange_sign(&fetch->exchange, &signing,
                                      (now.wall_ms + fetch->signed_skew_ms) / 1000);
     if (status != VAULT_OK)
-        return conclude(fetch, status);
+        return vault_fetch_conclude(fetch, status);
     fetch->retry.attempts++;
     fetch->out = &fetch->exchange;
     return VAULT_FETCH_EXCHANGE;
@@ -235,23 +113,49 @@ static bool identify_again(struct vault_fetch *fetch)
     return true;
 }
 
+/* What is said of a secret of the batch is what a fetch of that one would say. */
+static void say_entry(const struct vault_fetch *fetch, size_t index)
+{
+    struct vault_batch_entry *entry = &fetch->batch.entries[index];
+    struct vault_message message = {0};
+
+    if (entry->status == VAULT_OK)
+        return;
+    vault_fetch_copy_say_one(&fetch->wanted, index, &message);
+    vault_message_add(&message, ": %s", entry->why.text);
+    entry->why = message;
+}
+
+static enum vault_status read_batch(struct vault_fetch *fetch)
+{
+    const struct vault_fetch_copy *wanted = &fetch->wanted;
+    enum vault_status status = vault_secretsmanager_read_batch(
+        &fetch->exchange, wanted->batch, wanted->batch_count, &fetch->batch, &fetch->why);
+
+    for (size_t i = 0; i < fetch->batch.count; i++)
+        say_entry(fetch, i);
+    return status;
+}
+
 static enum vault_fetch_state read_answer(struct vault_fetch *fetch, struct vault_moment now)
 {
     const struct vault_exchange *exchange = &fetch->exchange;
     int64_t pause;
 
-    if (exchange->outcome == VAULT_OK) {
-        fetch->status = vault_secretsmanager_read_value(exchange, &fetch->secret, &fetch->why);
-    } else {
-        fetch->status = exchange->outcome;
+    vault_fetch_report_answer(fetch->report, exchange, fetch->signed_skew_ms);
+    fetch->status = exchange->outcome;
+    if (exchange->outcome != VAULT_OK)
         vault_message_add(&fetch->why, "%s", exchange->why.text);
-    }
+    else if (fetch->wanted.batch_count > 0)
+        fetch->status = read_batch(fetch);
+    else
+        fetch->status = vault_secretsmanager_read_value(exchange, &fetch->secret, &fetch->why);
     if (fetch->status == VAULT_OK) {
         vault_retry_succeeded(&fetch->retry, fetch->world->budget);
-        return conclude(fetch, VAULT_OK);
+        return vault_fetch_conclude(fetch, VAULT_OK);
     }
-    if (is_over(fetch, now))
-        return conclude(fetch, fetch->status);
+    if (vault_fetch_is_over(fetch, now))
+        return vault_fetch_conclude(fetch, fetch->status);
     if (correct_clock(fetch, now))
         return VAULT_FETCH_SIGN;
     if (identify_again(fetch))
@@ -263,7 +167,7 @@ static enum vault_fetch_state read_answer(struct vault_fetch *fetch, struct vaul
         pause = -1;
     }
     if (pause < 0)
-        return conclude(fetch, fetch->status);
+        return vault_fetch_conclude(fetch, fetch->status);
     fetch->wake = now.monotonic_ms + pause;
     return VAULT_FETCH_PAUSE;
 }
@@ -281,9 +185,9 @@ static enum vault_fetch_state wait_over(struct vault_fetch *fetch, struct vault_
 /* EXCHANGE and ASK have no handler: the driver's call of advance is what ends them. */
 typedef enum vault_fetch_state handler(struct vault_fetch *fetch, struct vault_moment now);
 static handler *const handlers[VAULT_FETCH_STATE_COUNT] = {
-    [VAULT_FETCH_LOCATE] = locate,    [VAULT_FETCH_IDENTIFY] = identify,
-    [VAULT_FETCH_AWAIT] = wait_over,  [VAULT_FETCH_SIGN] = sign,
-    [VAULT_FETCH_READ] = read_answer, [VAULT_FETCH_PAUSE] = pause_over,
+    [VAULT_FETCH_LOCATE] = vault_fetch_locate, [VAULT_FETCH_IDENTIFY] = vault_fetch_identify,
+    [VAULT_FETCH_AWAIT] = wait_over,           [VAULT_FETCH_SIGN] = sign,
+    [VAULT_FETCH_READ] = read_answer,          [VAULT_FETCH_PAUSE] = pause_over,
 };
 
 enum vault_fetch_need vault_fetch_advance(struct vault_fetch *fetch, struct vault_moment now)
@@ -308,7 +212,39 @@ void vault_fetch_fail(struct vault_fetch *fetch, enum vault_status status, const
         return;
     vault_message_clear(&fetch->why);
     vault_message_add(&fetch->why, "%s", why);
-    enter(fetch, conclude(fetch, status));
+    enter(fetch, vault_fetch_conclude(fetch, status));
+}
+
+static void prepare(struct vault_fetch *fetch, const struct vault_fetch_world *world,
+                    int64_t deadline)
+{
+    fetch->world = world;
+    fetch->deadline = deadline;
+    fetch->state = VAULT_FETCH_LOCATE;
+    fetch->query.environment = world->environment;
+    fetch->callers = (struct vault_identity_world){
+        .environment = world->environment,
+        .signer = world->signer,
+        .budget = world->budget,
+        .random = world->random,
+        .random_at = world->random_at,
+        .skew_ms = world->skew_ms,
+    };
+    vault_retry_init(&fetch->retry, world->environment, world->random, world->random_at);
+    vault_endpoint_init(&fetch->endpoint);
+    vault_exchange_init(&fetch->exchange);
+    fetch->out = &fetch->exchange;
+    vault_region_begin(&fetch->locating, &fetch->query, &fetch->exchange);
+    vault_secret_init(&fetch->secret);
+}
+
+static enum vault_status open_report(struct vault_fetch *fetch)
+{
+    fetch->report = vault_alloc(sizeof *fetch->report);
+    if (!fetch->report)
+        return VAULT_NO_MEMORY;
+    fetch->callers.trail = &fetch->report->trail;
+    return VAULT_OK;
 }
 
 enum vault_status vault_fetch_new(const struct vault_fetch_request *request,
@@ -323,25 +259,38 @@ enum vault_status vault_fetch_new(const struct vault_fetch_request *request,
     fetch = vault_alloc(sizeof *fetch);
     if (!fetch)
         return VAULT_NO_MEMORY;
-    fetch->world = world;
-    fetch->deadline = now.monotonic_ms + request->timeout_ms;
-    fetch->state = VAULT_FETCH_LOCATE;
-    fetch->query.environment = world->environment;
-    fetch->callers =
-        (struct vault_identity_world){world->environment, world->signer,    world->budget,
-                                      world->random,      world->random_at, world->skew_ms};
-    vault_retry_init(&fetch->retry, world->environment, world->random, world->random_at);
-    vault_endpoint_init(&fetch->endpoint);
-    vault_exchange_init(&fetch->exchange);
-    fetch->out = &fetch->exchange;
-    vault_region_begin(&fetch->locating, &fetch->query, &fetch->exchange);
-    vault_secret_init(&fetch->secret);
+    prepare(fetch, world, now.monotonic_ms + request->timeout_ms);
     status = vault_fetch_copy_make(request, &fetch->wanted);
+    if (status == VAULT_OK && request->explain)
+        status = open_report(fetch);
     if (status == VAULT_OK)
         *made = fetch;
     else
         vault_fetch_free(fetch);
     return status;
+}
+
+struct vault_fetch *vault_fetch_take_errand(struct vault_fetch *fetch, struct vault_moment now)
+{
+    struct vault_fetch_request request = {.secret_id = ""};
+    struct vault_fetch *errand = NULL;
+
+    if (!fetch->errand || fetch->state == VAULT_FETCH_DONE)
+        return NULL;
+    fetch->errand = false;
+    request.timeout_ms = ERRAND_MS;
+    request.region = fetch->wanted.region.data;
+    request.caller = fetch->wanted.caller;
+    if (vault_fetch_new(&request, fetch->world, now, &errand) != VAULT_OK)
+        return NULL;
+    errand->is_errand = true;
+    return errand;
+}
+
+void vault_fetch_rouse(struct vault_fetch *fetch)
+{
+    if (fetch->state == VAULT_FETCH_AWAIT)
+        fetch->wake = 0;
 }
 
 void vault_fetch_free(struct vault_fetch *fetch)
@@ -354,6 +303,8 @@ void vault_fetch_free(struct vault_fetch *fetch)
     vault_region_free(&fetch->locating);
     vault_exchange_free(&fetch->exchange);
     vault_secret_free(&fetch->secret);
+    vault_batch_free(&fetch->batch);
+    vault_free(fetch->report);
     vault_free(fetch);
 }
 
@@ -382,6 +333,11 @@ const struct vault_secret *vault_fetch_secret(const struct vault_fetch *fetch)
     return &fetch->secret;
 }
 
+const struct vault_batch *vault_fetch_batch(const struct vault_fetch *fetch)
+{
+    return &fetch->batch;
+}
+
 const struct vault_message *vault_fetch_message(const struct vault_fetch *fetch)
 {
     return &fetch->message;
@@ -390,6 +346,11 @@ const struct vault_message *vault_fetch_message(const struct vault_fetch *fetch)
 unsigned vault_fetch_attempts(const struct vault_fetch *fetch)
 {
     return fetch->retry.attempts;
+}
+
+const struct vault_fetch_report *vault_fetch_report(const struct vault_fetch *fetch)
+{
+    return fetch->report;
 }
 
 void vault_fetch_set_trace(struct vault_fetch *fetch, vault_fetch_trace *trace, void *at)

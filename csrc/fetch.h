@@ -1,4 +1,4 @@
-/* fetch - one fetch of one secret, as a table of states.
+/* fetch - one fetch of one secret, or of a batch of them, as a table of states.
  *
  * For:   the order of things: region and credentials, sign, send, read, and again after a pause
  *        where that may help; one deadline over all of it; the retry budget; the correction of a
@@ -13,15 +13,12 @@
 
 #include "environment.h"
 #include "exchange.h"
+#include "fetch_report.h"
 #include "fetch_request.h"
+#include "moment.h"
 #include "retry.h"
-#include "secretsmanager.h"
+#include "secretsmanager_batch.h"
 #include "sigv4.h"
-
-struct vault_moment {
-    int64_t monotonic_ms;
-    int64_t wall_ms; /* since 1970 */
-};
 
 /* What all fetches of one loop share. */
 struct vault_fetch_world {
@@ -31,6 +28,7 @@ struct vault_fetch_world {
     _Atomic int64_t *skew_ms; /* AWS's clock minus ours, as last seen */
     vault_random *random;
     void *random_at;
+    bool errands; /* the driver takes errands, and goes on when a fetch is done */
 };
 
 /* Names of the states, for the trace and the test that walks the table. */
@@ -80,12 +78,26 @@ struct vault_exchange *vault_fetch_exchange(struct vault_fetch *fetch);
 int64_t vault_fetch_deadline(const struct vault_fetch *fetch);
 int64_t vault_fetch_wake(const struct vault_fetch *fetch);
 
-/* After VAULT_FETCH_NEED_NOTHING: the status; the secret (VAULT_OK) or the message, borrowed; how
- * many times AWS was asked. */
+/* After VAULT_FETCH_NEED_NOTHING: the status; the secret or the batch (VAULT_OK) or the message,
+ * borrowed; how many times AWS was asked. A batch is VAULT_OK whatever came of its secrets: that
+ * AWS refused some of them is a result, and not asked for again. */
 enum vault_status vault_fetch_status(const struct vault_fetch *fetch);
 const struct vault_secret *vault_fetch_secret(const struct vault_fetch *fetch);
+const struct vault_batch *vault_fetch_batch(const struct vault_fetch *fetch);
 const struct vault_message *vault_fetch_message(const struct vault_fetch *fetch);
 unsigned vault_fetch_attempts(const struct vault_fetch *fetch);
+
+/* After each vault_fetch_advance: NULL, or a fetch that has no secret to get but the credential
+ * that this one needs, for it and all others; it is the driver's, and its end is to be followed by
+ * vault_fetch_rouse for all fetches. */
+struct vault_fetch *vault_fetch_take_errand(struct vault_fetch *fetch, struct vault_moment now);
+
+/* What a fetch waits for may have come: vault_fetch_wake() is over, unless it is the pause before
+ * another attempt. */
+void vault_fetch_rouse(struct vault_fetch *fetch);
+
+/* How it went; NULL unless request->explain was set. Borrowed. */
+const struct vault_fetch_report *vault_fetch_report(const struct vault_fetch *fetch);
 
 /* For tests: called at each change of state, from the thread that advances. */
 typedef void vault_fetch_trace(void *at, enum vault_fetch_state from, enum vault_fetch_state to);

@@ -305,8 +305,9 @@ void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http_status);
     exchange->status = (int)http_status;
     exchange->outcome = outcome;
-    /* Not cheap to read, and only who was refused may have a wrong clock. */
-    if (transfer->date[0] && http_status != 200)
+    /* Not cheap to read, and only who was refused may have a wrong clock; what a metadata service
+     * hands out runs out by its clock. */
+    if (transfer->date[0] && (http_status != 200 || exchange->direct))
         exchange->date = (int64_t)curl_getdate(transfer->date, NULL);
     if (outcome == VAULT_TOO_LARGE && transfer->header_bytes > HEADER_BYTES_MAX)
         vault_message_add(&exchange->why, "the answer's headers are over their limit of %d bytes",

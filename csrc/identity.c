@@ -10,6 +10,8 @@
 
 #include "credentials_container.h"
 #include "credentials_imds.h"
+#include "credentials_process.h"
+#include "credentials_sso.h"
 #include "identity_chain.h"
 #include "identity_role.h"
 
@@ -43,6 +45,12 @@ struct vault_identity {
     struct vault_message message;
 };
 
+/* The link of the chain whose plan is carried out. */
+static const char *link_name(const struct vault_identity *identity)
+{
+    return identity->link ? vault_chain[identity->link - 1].name : "the vault's own keys";
+}
+
 static enum stage end(struct vault_identity *identity, enum vault_status status)
 {
     identity->status = status;
@@ -56,6 +64,7 @@ static enum stage fail(struct vault_identity *identity, enum vault_status status
     vault_message_add(&identity->message, "%s",
                       why->length ? why->text : vault_status_row(status)->sentence);
     vault_credential_clear(&identity->credential);
+    vault_trail_add(identity->world->trail, link_name(identity), status, identity->message.text);
     return end(identity, status);
 }
 
@@ -63,7 +72,8 @@ static enum stage fail(struct vault_identity *identity, enum vault_status status
 static enum stage pass_over(struct vault_identity *identity, const struct vault_message *why)
 {
     vault_message_add(&identity->tried, "%s%s (%s)", identity->tried.length ? ", " : "",
-                      vault_chain[identity->link - 1].name, why->text);
+                      link_name(identity), why->text);
+    vault_trail_add(identity->world->trail, link_name(identity), VAULT_NOT_CONFIGURED, why->text);
     return CHOOSE;
 }
 
@@ -95,22 +105,35 @@ static bool next_role(const struct vault_identity *identity, struct vault_role_w
     return true;
 }
 
+static void name_role(const struct vault_role_wish *wish, struct vault_message *message)
+{
+    vault_message_add(message, wish->caller ? "assuming the role " : "web identity for the role ");
+    vault_message_quote(message, wish->role.arn, strlen(wish->role.arn), 256);
+}
+
 static void say_role(struct vault_identity *identity, const struct vault_role_wish *wish,
                      enum vault_status status, const struct vault_message *reason)
 {
-    struct vault_message *message = &identity->message;
-
-    vault_message_clear(message);
-    vault_message_add(message, wish->caller ? "assuming the role " : "web identity for the role ");
-    vault_message_quote(message, wish->role.arn, strlen(wish->role.arn), 256);
-    vault_message_add(message, ": %s",
+    vault_message_clear(&identity->message);
+    name_role(wish, &identity->message);
+    vault_message_add(&identity->message, ": %s",
                       reason->length ? reason->text : vault_status_row(status)->sentence);
+}
+
+static void tell_role(struct vault_identity *identity, const struct vault_role_wish *wish,
+                      enum vault_status status, const char *why)
+{
+    struct vault_message what = {0};
+
+    name_role(wish, &what);
+    vault_trail_add(identity->world->trail, what.text, status, why);
 }
 
 static enum stage refuse_role(struct vault_identity *identity, const struct vault_role_wish *wish,
                               enum vault_status status, const struct vault_message *reason)
 {
     say_role(identity, wish, status, reason);
+    tell_role(identity, wish, status, reason->text);
     vault_credential_clear(&identity->credential);
     return end(identity, status);
 }
@@ -139,11 +162,14 @@ static enum stage begin(struct vault_identity *identity)
         [VAULT_PLAN_CONTAINER] = &vault_source_container,
         [VAULT_PLAN_INSTANCE] = &vault_source_imds,
         [VAULT_PLAN_WEB_IDENTITY] = NULL,
+        [VAULT_PLAN_PROCESS] = &vault_source_process,
+        [VAULT_PLAN_SSO] = &vault_source_sso,
     };
 
     identity->source = sources[identity->plan.base];
     vault_credential_run_free(&identity->run);
     vault_credential_run_init(&identity->run, &identity->query, &identity->exchange);
+    identity->run.plan = &identity->plan;
     return check_roles(identity);
 }
 
@@ -189,6 +215,12 @@ static enum stage take(struct vault_identity *identity, struct vault_credential 
     return ASSUME;
 }
 
+static enum stage take_base(struct vault_identity *identity, struct vault_credential *credential)
+{
+    vault_trail_add(identity->world->trail, link_name(identity), VAULT_OK, "");
+    return take(identity, credential);
+}
+
 static enum stage lacks_source(struct vault_identity *identity, const struct vault_message *reason)
 {
     struct vault_message why = {0};
@@ -205,7 +237,7 @@ static enum stage take_environment(struct vault_identity *identity)
     enum vault_status status = vault_environment_keys(&identity->query, &keys, &why);
 
     if (status == VAULT_OK)
-        return take(identity, &keys);
+        return take_base(identity, &keys);
     return status == VAULT_NOT_CONFIGURED ? lacks_source(identity, &why)
                                           : fail(identity, status, &why);
 }
@@ -217,7 +249,7 @@ static enum stage take_source(struct vault_identity *identity)
     struct vault_credential_run *run = &identity->run;
 
     if (run->status == VAULT_OK)
-        return take(identity, &run->credential);
+        return take_base(identity, &run->credential);
     if (run->status != VAULT_NOT_CONFIGURED)
         return fail(identity, run->status, &run->why);
     if (vault_chain[identity->link - 1].must_have)
@@ -258,6 +290,7 @@ static enum vault_step assume(struct vault_identity *identity, int64_t now)
         identity->stage = refuse_role(identity, &wish, identity->role.status, &identity->role.why);
         return VAULT_STEP_DONE;
     }
+    tell_role(identity, &wish, VAULT_OK, "");
     identity->stage = take(identity, &identity->role.credential);
     identity->roles_assumed++;
     vault_role_free(&identity->role);
@@ -280,7 +313,7 @@ static enum vault_step base(struct vault_identity *identity, int64_t now)
     } else if (identity->plan.base == VAULT_PLAN_WEB_IDENTITY) {
         identity->stage = ASSUME;
     } else {
-        identity->stage = take(identity, &identity->plan.keys);
+        identity->stage = take_base(identity, &identity->plan.keys);
     }
     return step;
 }

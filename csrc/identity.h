@@ -13,6 +13,7 @@
 #include "identity_request.h"
 #include "retry.h"
 #include "sigv4.h"
+#include "trail.h"
 
 /* Borrowed for the identity's life. */
 struct vault_identity_world {
@@ -21,7 +22,8 @@ struct vault_identity_world {
     struct vault_retry_budget *budget;
     vault_random *random;
     void *random_at;
-    _Atomic int64_t *skew_ms; /* NULL, or AWS's clock minus ours: corrected by what STS says */
+    _Atomic int64_t *skew_ms;  /* NULL, or AWS's clock minus ours: corrected by what STS says */
+    struct vault_trail *trail; /* NULL, or to be told of each step */
 };
 
 struct vault_identity;

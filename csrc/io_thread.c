@@ -165,16 +165,17 @@ static void *run(void *at)
     return NULL;
 }
 
-static enum vault_status new_loop(const struct vault_engine_settings *settings,
-                                  void (*on_done)(struct vault_job *), struct vault_loop **made,
-                                  struct vault_message *why)
+/* A loop that goes on (`lives`), or one for a single fetch. */
+static enum vault_status new_loop(const struct vault_engine_settings *settings, bool lives,
+                                  struct vault_loop **made, struct vault_message *why)
 {
     const struct vault_loop_settings wanted = {
         .environment = vault_environment_process(),
         .ca_file = settings->ca_file,
         .budget = &budget,
         .skew_ms = &skew_ms,
-        .on_done = on_done,
+        .errands = lives,
+        .on_done = lives ? keep_for_delivery : NULL,
     };
     /* Never an engine that finds no credentials all its life. */
     enum vault_status status = wanted.environment ? vault_http_start(why) : VAULT_NO_MEMORY;
@@ -194,7 +195,7 @@ static enum vault_status start_engine(const struct vault_engine_settings *settin
     vault_queue_init(&made->incoming);
     vault_queue_init(&made->done);
     pthread_mutex_init(&made->lock, NULL);
-    status = new_loop(settings, keep_for_delivery, &made->loop, why);
+    status = new_loop(settings, true, &made->loop, why);
     if (status != VAULT_OK)
         goto out;
     engine = made;
@@ -373,18 +374,13 @@ void vault_port_hang_up(struct vault_port *port)
     pthread_mutex_unlock(&port->lock);
 }
 
-static void keep_for_caller(struct vault_job *job)
-{
-    (void)job;
-}
-
 enum vault_status vault_engine_run(const struct vault_fetch_request *request,
                                    const struct vault_engine_settings *settings,
                                    struct vault_fetch **made, struct vault_message *why)
 {
     struct vault_loop *loop = NULL;
     struct vault_job *job = NULL;
-    enum vault_status status = new_loop(settings, keep_for_caller, &loop, why);
+    enum vault_status status = new_loop(settings, false, &loop, why);
 
     if (status == VAULT_OK)
         status = new_job(request, loop, NULL, &job);

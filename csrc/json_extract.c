@@ -202,7 +202,7 @@ static enum vault_status read_scalar(struct walk *walk, enum vault_json_type typ
     return VAULT_JSON_SYNTAX;
 }
 
-static enum vault_json_type type_of_first(int byte)
+enum vault_json_type vault_json_type_of(int byte)
 {
     switch (byte) {
     case '"':
@@ -253,7 +253,7 @@ static enum vault_status enter(struct walk *walk, enum vault_json_type type, boo
 
 static enum vault_status read_value(struct walk *walk, bool *complete)
 {
-    enum vault_json_type type = type_of_first(peek(walk));
+    enum vault_json_type type = vault_json_type_of(peek(walk));
     const char *start = walk->at;
 
     if (type == VAULT_JSON_OBJECT || type == VAULT_JSON_ARRAY)

@@ -60,6 +60,9 @@ VAULT_MUST_CHECK enum vault_status vault_json_extract(const char *text, size_t l
                                                       struct vault_buffer *out,
                                                       enum vault_json_type *type, size_t *offset);
 
+/* The type of the value whose first byte is `byte`; VAULT_JSON_ABSENT where no value begins so. */
+enum vault_json_type vault_json_type_of(int byte);
+
 /* "a string", "a number", "true", ...: for messages. */
 const char *vault_json_type_name(enum vault_json_type type);
 

@@ -6,15 +6,16 @@
 #include "loop.h"
 
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "http.h"
+#include "program.h"
 
 #define CONNECT_TIMEOUT_MS 3000
 #define CONNECTIONS_MAX    64 /* per host, and kept alive */
 #define EASY_KEPT          64
 #define LATE_MS            50 /* libcurl's own time-outs go first: they say more */
+#define PROGRAMS_WATCHED   16 /* at a time; more are looked after every */
+#define PROGRAM_LOOK_MS    20
 
 struct vault_loop {
     struct vault_loop_settings settings;
@@ -24,35 +25,11 @@ struct vault_loop {
     CURLM *multi;
     struct vault_job *jobs; /* all that are taken up, doubly linked */
     size_t busy;
+    size_t programs; /* of the jobs */
+    bool roused;     /* a job's wait was ended behind the one that counts the time */
     CURL *idle[EASY_KEPT];
     size_t idle_count;
 };
-
-static uint32_t random_bits(void *at)
-{
-    uint32_t bits = 0;
-
-    (void)at;
-    if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != (ssize_t)sizeof bits)
-        bits = (uint32_t)vault_moment_now().monotonic_ms * 2654435761u;
-    return bits;
-}
-
-static int64_t clock_ms(clockid_t clock)
-{
-    struct timespec time;
-
-    clock_gettime(clock, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
-struct vault_moment vault_moment_now(void)
-{
-    return (struct vault_moment){
-        .monotonic_ms = clock_ms(CLOCK_MONOTONIC),
-        .wall_ms = clock_ms(CLOCK_REALTIME),
-    };
-}
 
 enum vault_status vault_loop_new(const struct vault_loop_settings *settings,
                                  struct vault_loop **made)
@@ -82,7 +59,8 @@ enum vault_status vault_loop_new(const struct vault_loop_settings *settings,
     loop->world.environment = settings->environment;
     loop->world.budget = settings->budget;
     loop->world.skew_ms = settings->skew_ms;
-    loop->world.random = random_bits;
+    loop->world.random = vault_moment_random;
+    loop->world.errands = settings->errands;
     vault_http_settings_read(&loop->http, settings->environment);
     loop->http.ca_file = loop->ca_file;
     loop->http.connect_timeout_ms = CONNECT_TIMEOUT_MS;
@@ -120,18 +98,15 @@ static void give_easy(struct vault_loop *loop, CURL *easy)
     loop->idle[loop->idle_count++] = easy;
 }
 
-/* Put the exchange that `job` asks for on its way; on failure the exchange says why. */
-static bool start_transfer(struct vault_loop *loop, struct vault_job *job, struct vault_moment now)
+static bool start_transfer(struct vault_loop *loop, struct vault_job *job,
+                           struct vault_exchange *exchange, int64_t timeout_ms)
 {
-    struct vault_exchange *exchange = vault_fetch_exchange(job->fetch);
-
     exchange->outcome = VAULT_NO_MEMORY;
     job->easy = take_easy(loop);
     if (!job->easy)
         return false;
     exchange->outcome =
-        vault_transfer_new(job->easy, exchange, &loop->http,
-                           vault_fetch_deadline(job->fetch) - now.monotonic_ms, &job->transfer);
+        vault_transfer_new(job->easy, exchange, &loop->http, timeout_ms, &job->transfer);
     if (exchange->outcome == VAULT_OK) {
         curl_easy_setopt(job->easy, CURLOPT_PRIVATE, job);
         if (curl_multi_add_handle(loop->multi, job->easy) == CURLM_OK)
@@ -143,6 +118,31 @@ static bool start_transfer(struct vault_loop *loop, struct vault_job *job, struc
     give_easy(loop, job->easy);
     job->easy = NULL;
     return false;
+}
+
+static bool start_program(struct vault_loop *loop, struct vault_job *job,
+                          struct vault_exchange *exchange, struct vault_moment now)
+{
+    int64_t deadline = vault_fetch_deadline(job->fetch);
+
+    exchange->outcome = vault_program_new(exchange, loop->world.environment, &job->program);
+    if (exchange->outcome != VAULT_OK)
+        return false;
+    loop->programs++;
+    job->program_due = now.monotonic_ms + exchange->timeout_ms;
+    if (exchange->timeout_ms == 0 || job->program_due > deadline)
+        job->program_due = deadline;
+    return true;
+}
+
+/* Put the exchange that `job` asks for on its way; on failure the exchange says why. */
+static bool start(struct vault_loop *loop, struct vault_job *job, struct vault_moment now)
+{
+    struct vault_exchange *exchange = vault_fetch_exchange(job->fetch);
+
+    if (exchange->program.length)
+        return start_program(loop, job, exchange, now);
+    return start_transfer(loop, job, exchange, vault_fetch_deadline(job->fetch) - now.monotonic_ms);
 }
 
 static void take_out(struct vault_loop *loop, struct vault_job *job)
@@ -157,27 +157,63 @@ static void take_out(struct vault_loop *loop, struct vault_job *job)
     loop->busy--;
 }
 
+/* The credential that an errand was for is there, or is not to be had. */
+static void end_errand(struct vault_loop *loop, struct vault_job *errand)
+{
+    vault_fetch_free(errand->fetch);
+    vault_free(errand);
+    for (struct vault_job *job = loop->jobs; job; job = job->next)
+        vault_fetch_rouse(job->fetch);
+    loop->roused = true;
+}
+
+static void end(struct vault_loop *loop, struct vault_job *job)
+{
+    take_out(loop, job);
+    if (job->errand)
+        end_errand(loop, job);
+    else if (loop->settings.on_done)
+        loop->settings.on_done(job);
+}
+
+/* Without memory for it whoever needs it asks again. */
+static void begin_errand(struct vault_loop *loop, struct vault_fetch *fetch)
+{
+    struct vault_job *job = vault_alloc(sizeof *job);
+
+    if (!job) {
+        vault_fetch_free(fetch);
+        return;
+    }
+    job->fetch = fetch;
+    job->errand = true;
+    vault_loop_add(loop, job);
+}
+
 /* Take `job` as far as it goes without the network or time. Ends: each exchange that cannot be
  * started is an attempt, and attempts are limited. */
 static void step(struct vault_loop *loop, struct vault_job *job)
 {
+    struct vault_fetch *errand;
     enum vault_fetch_need need;
     struct vault_moment now;
 
     do {
         now = vault_moment_now();
         need = vault_fetch_advance(job->fetch, now);
-    } while (need == VAULT_FETCH_NEED_EXCHANGE && !start_transfer(loop, job, now));
-    if (need == VAULT_FETCH_NEED_NOTHING) {
-        take_out(loop, job);
-        loop->settings.on_done(job);
-    }
+        errand = vault_fetch_take_errand(job->fetch, now);
+    } while (need == VAULT_FETCH_NEED_EXCHANGE && !start(loop, job, now));
+    if (need == VAULT_FETCH_NEED_NOTHING)
+        end(loop, job);
+    if (errand)
+        begin_errand(loop, errand);
 }
 
 void vault_loop_add(struct vault_loop *loop, struct vault_job *job)
 {
     job->easy = NULL;
     job->transfer = NULL;
+    job->program = NULL;
     job->previous = NULL;
     job->next = loop->jobs;
     if (loop->jobs)
@@ -185,6 +221,13 @@ void vault_loop_add(struct vault_loop *loop, struct vault_job *job)
     loop->jobs = job;
     loop->busy++;
     step(loop, job);
+}
+
+static void end_program(struct vault_loop *loop, struct vault_job *job, enum vault_status status)
+{
+    vault_program_finish(job->program, status);
+    job->program = NULL;
+    loop->programs--;
 }
 
 static void end_transfer(struct vault_loop *loop, struct vault_job *job, CURLcode code)
@@ -221,10 +264,34 @@ static void collect(struct vault_loop *loop)
     }
 }
 
+static void look_after_programs(struct vault_loop *loop)
+{
+    struct vault_job *next;
+
+    for (struct vault_job *job = loop->programs ? loop->jobs : NULL; job; job = next) {
+        next = job->next;
+        if (!job->program || !vault_program_advance(job->program))
+            continue;
+        end_program(loop, job, VAULT_OK);
+        step(loop, job);
+    }
+}
+
 /* libcurl counts no time for a transfer that waits for one of the connections to its host. */
 static int64_t due(const struct vault_job *job)
 {
+    if (job->program)
+        return job->program_due;
     return job->easy ? vault_fetch_deadline(job->fetch) + LATE_MS : vault_fetch_wake(job->fetch);
+}
+
+static void end_late(struct vault_loop *loop, struct vault_job *job)
+{
+    if (job->easy)
+        end_transfer(loop, job, CURLE_OPERATION_TIMEDOUT);
+    else if (job->program)
+        end_program(loop, job, VAULT_TIMEOUT);
+    step(loop, job);
 }
 
 /* Resume the jobs whose pause is over, end those whose time is; the milliseconds until the next one
@@ -234,19 +301,17 @@ static int resume(struct vault_loop *loop, int most)
     int64_t now = vault_moment_now().monotonic_ms;
     struct vault_job *next;
 
+    loop->roused = false;
     for (struct vault_job *job = loop->jobs; job; job = next) {
         int64_t wait = due(job) - now;
 
         next = job->next;
         if (wait < most && wait > 0)
             most = (int)wait;
-        if (wait > 0)
-            continue;
-        if (job->easy)
-            end_transfer(loop, job, CURLE_OPERATION_TIMEDOUT);
-        step(loop, job);
+        if (wait <= 0)
+            end_late(loop, job);
     }
-    return most;
+    return loop->roused ? 0 : most;
 }
 
 int vault_loop_work(struct vault_loop *loop, int most_ms)
@@ -255,12 +320,22 @@ int vault_loop_work(struct vault_loop *loop, int most_ms)
 
     curl_multi_perform(loop->multi, &running);
     collect(loop);
+    look_after_programs(loop);
     return resume(loop, most_ms);
 }
 
 void vault_loop_wait(struct vault_loop *loop, int most_ms)
 {
-    curl_multi_poll(loop->multi, NULL, 0, most_ms, NULL);
+    struct curl_waitfd watched[PROGRAMS_WATCHED];
+    unsigned count = 0;
+
+    for (struct vault_job *job = loop->programs ? loop->jobs : NULL; job; job = job->next)
+        if (job->program && count < PROGRAMS_WATCHED)
+            watched[count++] = (struct curl_waitfd){.fd = vault_program_fd(job->program),
+                                                    .events = CURL_WAIT_POLLIN};
+    if (loop->programs > PROGRAMS_WATCHED && most_ms > PROGRAM_LOOK_MS)
+        most_ms = PROGRAM_LOOK_MS;
+    curl_multi_poll(loop->multi, watched, count, most_ms, NULL);
 }
 
 void vault_loop_turn(struct vault_loop *loop, int most_ms)
@@ -285,9 +360,10 @@ static void cancel(struct vault_loop *loop, struct vault_job *job)
         curl_easy_cleanup(job->easy);
         job->easy = NULL;
     }
-    take_out(loop, job);
+    if (job->program)
+        end_program(loop, job, VAULT_CANCELLED);
     vault_fetch_fail(job->fetch, VAULT_CANCELLED, "the worker is leaving");
-    loop->settings.on_done(job);
+    end(loop, job);
 }
 
 void vault_loop_free(struct vault_loop *loop)

@@ -1,7 +1,7 @@
 /* loop - fetches driven side by side over one libcurl multi handle.
  *
- * For:   performing what fetches ask for: exchanges and pauses; keep-alive, TLS sessions and the
- *        trust store live as long as the loop. The one room that reads the clock.
+ * For:   performing what fetches ask for: transfers, programs, errands and pauses; keep-alive, TLS
+ *        sessions and the trust store live as long as the loop.
  * Never: threads and locks (a loop belongs to one thread at a time), what a fetch does next, Lua.
  */
 #ifndef VAULT_LOOP_H
@@ -19,8 +19,11 @@ struct vault_job {
     struct vault_job *next; /* the owner's before vault_loop_add and after on_done */
 
     struct vault_job *previous;
+    bool errand; /* the loop's own: its end is nobody's news */
     void *easy;
     struct vault_transfer *transfer;
+    struct vault_program *program;
+    int64_t program_due;
 };
 
 struct vault_loop_settings {
@@ -28,7 +31,10 @@ struct vault_loop_settings {
     const char *ca_file;                         /* copied; NULL: the system's trust store */
     struct vault_retry_budget *budget;
     _Atomic int64_t *skew_ms;
-    /* A job's fetch is done; the job is the owner's again. Not called from vault_loop_wait. */
+    bool errands; /* a credential that is to be renewed is the loop's own job, which outlives the
+                     fetch that asked for it; the loop must go on, then */
+    /* NULL, or: a job's fetch is done; the job is the owner's again. Not called from
+     * vault_loop_wait. */
     void (*on_done)(struct vault_job *job);
 };
 
@@ -42,9 +48,6 @@ void vault_loop_free(struct vault_loop *loop);
 
 /* For vault_fetch_new: borrowed, lives as long as the loop. Any thread. */
 const struct vault_fetch_world *vault_loop_world(const struct vault_loop *loop);
-
-/* Now, by both clocks. Any thread. */
-struct vault_moment vault_moment_now(void);
 
 /* Take `job` up. It goes to on_done in this or a later turn. */
 void vault_loop_add(struct vault_loop *loop, struct vault_job *job);

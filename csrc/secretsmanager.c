@@ -1,4 +1,4 @@
-/* secretsmanager - the API calls: what to ask, how to read the answer.
+/* secretsmanager - one secret: what to ask, how to read the answer.
  *
  * For:   GetSecretValue in AWS's JSON protocol 1.1; what its 200 must hold, taken strictly.
  * Never: sockets, signing, retries, caching; what refusals mean (aws_error).
@@ -26,13 +26,19 @@ void vault_secret_free(struct vault_secret *secret)
     vault_secret_init(secret);
 }
 
-static enum vault_status build_headers(struct vault_buffer *headers)
+static enum vault_status build_headers(struct vault_buffer *headers, const char *operation)
 {
-    return vault_buffer_text(headers, "Content-Type: application/x-amz-json-1.1\r\n"
-                                      "X-Amz-Target: secretsmanager.GetSecretValue\r\n");
+    enum vault_status status =
+        vault_buffer_text(headers, "Content-Type: application/x-amz-json-1.1\r\n"
+                                   "X-Amz-Target: secretsmanager.");
+
+    if (status == VAULT_OK)
+        status = vault_buffer_text(headers, operation);
+    return status == VAULT_OK ? vault_buffer_text(headers, "\r\n") : status;
 }
 
-static enum vault_status add_string(struct vault_buffer *body, const char *text, size_t length)
+enum vault_status vault_secretsmanager_quote(struct vault_buffer *body, const char *text,
+                                             size_t length)
 {
     enum vault_status status = vault_json_quote(text, length, body);
 
@@ -46,11 +52,11 @@ static enum vault_status build_body(struct vault_buffer *body, const char *secre
     enum vault_status status = vault_buffer_text(body, "{\"SecretId\":");
 
     if (status == VAULT_OK)
-        status = add_string(body, secret_id, secret_id_length);
+        status = vault_secretsmanager_quote(body, secret_id, secret_id_length);
     if (status == VAULT_OK)
         status = vault_buffer_text(body, ",\"VersionStage\":");
     if (status == VAULT_OK)
-        status = add_string(body, stage, strlen(stage));
+        status = vault_secretsmanager_quote(body, stage, strlen(stage));
     return status == VAULT_OK ? vault_buffer_text(body, "}") : status;
 }
 
@@ -63,27 +69,36 @@ static void swap(struct vault_buffer *to, struct vault_buffer *from)
     *from = held;
 }
 
+enum vault_status vault_secretsmanager_ask(struct vault_exchange *exchange, const char *operation,
+                                           struct vault_buffer *body)
+{
+    struct vault_buffer headers;
+    enum vault_status status;
+
+    vault_buffer_init(&headers, exchange->headers.limit);
+    status = build_headers(&headers, operation);
+    if (status == VAULT_OK) {
+        exchange->method = "POST";
+        swap(&exchange->headers, &headers);
+        swap(&exchange->body, body);
+    }
+    vault_buffer_free(&headers);
+    return status;
+}
+
 enum vault_status vault_secretsmanager_ask_value(struct vault_exchange *exchange,
                                                  const char *secret_id, size_t secret_id_length,
                                                  const char *stage)
 {
-    struct vault_buffer headers, body;
+    struct vault_buffer body;
     enum vault_status status;
 
     if (secret_id_length == 0 || secret_id_length > VAULT_SECRET_ID_MAX)
         return VAULT_BAD_REFERENCE;
-    vault_buffer_init(&headers, exchange->headers.limit);
     vault_buffer_init(&body, exchange->body.limit);
-    status = build_headers(&headers);
+    status = build_body(&body, secret_id, secret_id_length, stage ? stage : "AWSCURRENT");
     if (status == VAULT_OK)
-        status = build_body(&body, secret_id, secret_id_length, stage ? stage : "AWSCURRENT");
-    if (status != VAULT_OK)
-        goto out;
-    exchange->method = "POST";
-    swap(&exchange->headers, &headers);
-    swap(&exchange->body, &body);
-out:
-    vault_buffer_free(&headers);
+        status = vault_secretsmanager_ask(exchange, "GetSecretValue", &body);
     vault_buffer_free(&body);
     return status;
 }
@@ -166,8 +181,16 @@ static enum vault_status read_word(const struct vault_json_member *member, char 
     return status;
 }
 
-static enum vault_status read_answer(const struct vault_buffer *answer, struct vault_secret *secret,
-                                     struct vault_message *why)
+enum vault_status vault_secretsmanager_not_json(enum vault_status status, size_t offset,
+                                                struct vault_message *why)
+{
+    vault_message_add(why, "HTTP 200: %s, at byte %zu", vault_status_row(status)->sentence,
+                      offset + 1);
+    return VAULT_BAD_RESPONSE;
+}
+
+static enum vault_status read_members(const char *text, size_t length, struct vault_secret *secret,
+                                      struct vault_message *why)
 {
     struct vault_json_member members[] = {
         {.key = "SecretString", .key_length = 12},
@@ -176,14 +199,10 @@ static enum vault_status read_answer(const struct vault_buffer *answer, struct v
         {.key = "ARN", .key_length = 3},
     };
     size_t offset = 0;
-    enum vault_status status =
-        vault_json_members(answer->data, answer->length, members, 4, &offset);
+    enum vault_status status = vault_json_members(text, length, members, 4, &offset);
 
-    if (status != VAULT_OK) {
-        vault_message_add(why, "HTTP 200: %s, at byte %zu", vault_status_row(status)->sentence,
-                          offset + 1);
-        return VAULT_BAD_RESPONSE;
-    }
+    if (status != VAULT_OK)
+        return vault_secretsmanager_not_json(status, offset, why);
     status = read_word(&members[2], secret->version_id, sizeof secret->version_id);
     if (status == VAULT_OK)
         status = read_word(&members[3], secret->arn, sizeof secret->arn);
@@ -192,18 +211,15 @@ static enum vault_status read_answer(const struct vault_buffer *answer, struct v
     return status == VAULT_OK ? read_payload(&members[0], &members[1], secret, why) : status;
 }
 
-enum vault_status vault_secretsmanager_read_value(const struct vault_exchange *exchange,
-                                                  struct vault_secret *secret,
-                                                  struct vault_message *why)
+enum vault_status vault_secretsmanager_read_object(const char *text, size_t length,
+                                                   struct vault_secret *secret,
+                                                   struct vault_message *why)
 {
     struct vault_secret fresh;
     enum vault_status status;
 
-    if (exchange->status != 200)
-        return vault_aws_read_error(exchange, why);
-    vault_message_clear(why);
     vault_secret_init(&fresh);
-    status = read_answer(&exchange->answer, &fresh, why);
+    status = read_members(text, length, &fresh, why);
     if (status != VAULT_OK) {
         vault_secret_free(&fresh);
         return status;
@@ -211,4 +227,15 @@ enum vault_status vault_secretsmanager_read_value(const struct vault_exchange *e
     vault_secret_free(secret);
     *secret = fresh;
     return VAULT_OK;
+}
+
+enum vault_status vault_secretsmanager_read_value(const struct vault_exchange *exchange,
+                                                  struct vault_secret *secret,
+                                                  struct vault_message *why)
+{
+    if (exchange->status != 200)
+        return vault_aws_read_error(exchange, why);
+    vault_message_clear(why);
+    return vault_secretsmanager_read_object(exchange->answer.data, exchange->answer.length, secret,
+                                            why);
 }

@@ -1,6 +1,7 @@
-/* secretsmanager - the API calls: what to ask, how to read the answer.
+/* secretsmanager - one secret: what to ask, how to read the answer.
  *
- * For:   building GetSecretValue, reading its answer, classifying its errors by code.
+ * For:   building GetSecretValue, reading its answer, classifying its errors by code; and what
+ *        BatchGetSecretValue (secretsmanager_batch) has in common with it.
  *        (docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html)
  * Never: sockets, signing, retries, caching.
  */
@@ -39,6 +40,18 @@ VAULT_MUST_CHECK enum vault_status vault_secretsmanager_ask_value(struct vault_e
                                                                   size_t secret_id_length,
                                                                   const char *stage);
 
+/* Fill in method, headers and body of a call of `operation` ("GetSecretValue"); `body` is taken: on
+ * VAULT_OK it holds what is to be freed. VAULT_NO_MEMORY, VAULT_TOO_LARGE (the headers). `exchange`
+ * and `body` are unchanged unless VAULT_OK. */
+VAULT_MUST_CHECK enum vault_status vault_secretsmanager_ask(struct vault_exchange *exchange,
+                                                            const char *operation,
+                                                            struct vault_buffer *body);
+
+/* Append a name, an ARN, a stage as a JSON string. VAULT_BAD_REFERENCE (not UTF-8), NO_MEMORY,
+ * TOO_LARGE. */
+VAULT_MUST_CHECK enum vault_status vault_secretsmanager_quote(struct vault_buffer *body,
+                                                              const char *text, size_t length);
+
 /* Read the answer of that call: exchange->outcome must be VAULT_OK.
  *
  * secret  filled on VAULT_OK, else unchanged
@@ -51,5 +64,20 @@ VAULT_MUST_CHECK enum vault_status vault_secretsmanager_ask_value(struct vault_e
 VAULT_MUST_CHECK enum vault_status
 vault_secretsmanager_read_value(const struct vault_exchange *exchange, struct vault_secret *secret,
                                 struct vault_message *why);
+
+/* Read one secret, as the answer has it: the JSON object that is `text`.
+ *
+ * secret  filled on VAULT_OK, else unchanged
+ * why     "HTTP 200: " and what is amiss is added to it
+ *
+ * VAULT_OK, BAD_RESPONSE, TOO_LARGE, NO_MEMORY. */
+VAULT_MUST_CHECK enum vault_status vault_secretsmanager_read_object(const char *text, size_t length,
+                                                                    struct vault_secret *secret,
+                                                                    struct vault_message *why);
+
+/* Say in `why` that an answer with HTTP status 200 is not the JSON it must be: what
+ * vault_json_members said of it, and where (from 0). VAULT_BAD_RESPONSE. */
+VAULT_MUST_CHECK enum vault_status
+vault_secretsmanager_not_json(enum vault_status status, size_t offset, struct vault_message *why);
 
 #endif

@@ -20,11 +20,14 @@ struct fake {
 /* `options` is NULL or a NULL-ended list of further arguments. */
 static inline void fake_start(struct fake *fake, const char *const *options)
 {
-    const char *arguments[16] = {"python3", "-B", "spec/support/fake_aws.py"};
-    char line[64] = "";
+    char line[64] = "", python[4096];
+    /* Which environment it is, it reads off the name that it is called by. */
+    const char *arguments[16] = {python, "-B", "spec/support/fake_aws.py"};
+    const char *venv = getenv("VAULT_VENV");
     int out[2];
     FILE *said;
 
+    snprintf(python, sizeof python, "%s/bin/python", venv ? venv : "build/venv");
     for (int i = 3; options && *options; i++)
         arguments[i] = *options++;
     assert_int_equal(pipe(out), 0);
@@ -34,9 +37,7 @@ static inline void fake_start(struct fake *fake, const char *const *options)
         dup2(out[1], STDOUT_FILENO);
         close(out[0]);
         close(out[1]);
-        if (access("/usr/bin/python3", X_OK) == 0)
-            execv("/usr/bin/python3", (char *const *)arguments);
-        execvp("python3", (char *const *)arguments);
+        execv(python, (char *const *)arguments);
         _exit(127);
     }
     assert_true(fake->child > 0);
@@ -44,7 +45,7 @@ static inline void fake_start(struct fake *fake, const char *const *options)
     said = fdopen(out[0], "r");
     assert_non_null(said);
     if (!fgets(line, sizeof line, said) || sscanf(line, "ready %hu", &fake->port) != 1)
-        fail_msg("spec/support/fake_aws.py did not start");
+        fail_msg("spec/support/fake_aws.py did not start (make venv?)");
     fclose(said);
     snprintf(fake->url, sizeof fake->url, "http://127.0.0.1:%d", fake->port);
 }

@@ -1,7 +1,7 @@
 /* test_caller - who asks, for one fetch.
  *
- * For:   vault_caller_*: out of the cache or by finding out, two callers interleaved, renewals that
- *        fail or are given up, refused credentials, lost memory.
+ * For:   vault_caller_*: out of the cache or by finding out, two callers interleaved, refused
+ *        credentials, lost memory.
  * Never: how a credential is had (test_identity), the cache's windows (test_credential_cache).
  */
 #include <stdarg.h>
@@ -10,88 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "caller.h"
-#include "credential_cache.h"
-#include "identity_script.h"
-
-#define HOUR 3600
-
-static const struct vault_identity_request by_role = {
-    "AKIDCANARY", "secretCANARY", NULL, "eu-west-1", ARN("a"), NULL, NULL, NULL};
-static const struct ask first = {STS, "AKIDCANARY", .body = STS_KEYS("1")};
-static const struct ask second = {
-    STS, "AKIDCANARY", .body = STS_KEYS_UNTIL("2", "2023-11-15T02:13:20Z")}; /* NOW + 4 hours */
-static const struct ask refusal = {STS, "AKIDCANARY", .body = STS_ERROR("AccessDenied"),
-                                   .status = 403};
-
-static struct asking asking;
-
-static int open_world(void **state)
-{
-    static const char *const entries[] = {NO_IMDS, NULL};
-
-    (void)state;
-    vault_credential_cache_clear();
-    open_asking(&asking, entries);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    vault_credential_cache_clear();
-    close_asking(&asking);
-    return 0;
-}
-
-static struct vault_caller *new_caller(const struct vault_identity_request *request)
-{
-    struct vault_caller *caller = NULL;
-
-    assert_int_equal(vault_caller_new(request, &asking.world, &caller), VAULT_OK);
-    return caller;
-}
-
-/* The next step is an exchange, which is answered. */
-static void exchange(struct vault_caller *caller, int64_t now, const struct ask *ask)
-{
-    assert_int_equal(vault_caller_next(caller, now), VAULT_STEP_EXCHANGE);
-    answer_ask(vault_caller_exchange(caller), ask);
-}
-
-static void waits(struct vault_caller *caller, int64_t now)
-{
-    assert_int_equal(vault_caller_next(caller, now), VAULT_STEP_PAUSE);
-    assert_true(vault_caller_pause(caller) > 0);
-}
-
-static void is_done(struct vault_caller *caller, int64_t now, const char *key)
-{
-    assert_int_equal(vault_caller_next(caller, now), VAULT_STEP_DONE);
-    assert_int_equal(vault_caller_status(caller), VAULT_OK);
-    assert_string_equal(vault_caller_credential(caller)->access_key_id, key);
-    assert_string_equal(vault_caller_message(caller)->text, "");
-}
-
-static void is_refused(struct vault_caller *caller, int64_t now)
-{
-    assert_int_equal(vault_caller_next(caller, now), VAULT_STEP_DONE);
-    assert_int_equal(vault_caller_status(caller), VAULT_ACCESS_DENIED);
-    assert_string_equal(vault_caller_message(caller)->text,
-                        "assuming the role " ARN("a") ": AccessDenied: planted");
-    assert_null(vault_caller_credential(caller)->access_key_id);
-}
-
-/* One caller from its beginning to its end; NULL: nobody is asked. */
-static void once(int64_t now, const struct ask *ask, const char *key)
-{
-    struct vault_caller *caller = new_caller(&by_role);
-
-    if (ask)
-        exchange(caller, now, ask);
-    is_done(caller, now, key);
-    vault_caller_free(caller);
-}
+#include "caller_runs.h"
 
 static void test_found_out_once(void **state)
 {
@@ -99,7 +18,8 @@ static void test_found_out_once(void **state)
     once(NOW, &first, "ASIACANARY1");
     once(NOW, NULL, "ASIACANARY1");
     once(NOW + HOUR - 901, NULL, "ASIACANARY1");
-    once(NOW + HOUR - 900, &second, "ASIACANARY2");
+    once(NOW + HOUR - 1, NULL, "ASIACANARY1");
+    once(NOW + HOUR, &second, "ASIACANARY2");
     once(NOW + HOUR, NULL, "ASIACANARY2");
 }
 
@@ -172,7 +92,8 @@ static void test_one_finds_out_the_other_waits(void **state)
     vault_caller_free(other);
 }
 
-static void test_one_fails_the_other_finds_out(void **state)
+/* Two hundred that are refused make one call, not two hundred. */
+static void test_one_fails_and_so_do_all_that_waited(void **state)
 {
     struct vault_caller *one = new_caller(&by_role), *other = new_caller(&by_role);
 
@@ -180,11 +101,10 @@ static void test_one_fails_the_other_finds_out(void **state)
     exchange(one, NOW, &refusal);
     waits(other, NOW);
     is_refused(one, NOW);
-    exchange(other, NOW, &first);
-    is_done(other, NOW, "ASIACANARY1");
-    is_done(one, NOW, "ASIACANARY1");
+    is_refused(other, NOW);
     vault_caller_free(one);
     vault_caller_free(other);
+    once(NOW, &first, "ASIACANARY1");
 }
 
 static void test_one_is_freed_midway_the_other_finds_out(void **state)
@@ -198,67 +118,6 @@ static void test_one_is_freed_midway_the_other_finds_out(void **state)
     exchange(other, NOW, &first);
     is_done(other, NOW, "ASIACANARY1");
     vault_caller_free(other);
-}
-
-static void test_one_renews_the_other_need_not_wait(void **state)
-{
-    const int64_t now = NOW + HOUR - 900, late = NOW + HOUR - 600;
-    struct vault_caller *one, *other;
-
-    (void)state;
-    once(NOW, &first, "ASIACANARY1");
-    one = new_caller(&by_role);
-    other = new_caller(&by_role);
-    exchange(one, now, &second);
-    is_done(other, now, "ASIACANARY1");
-    waits(other, late);
-    is_done(one, late, "ASIACANARY2");
-    is_done(other, late, "ASIACANARY2");
-    vault_caller_free(one);
-    vault_caller_free(other);
-}
-
-/* ---- renewals that fail ---- */
-
-static void test_a_failed_renewal_keeps_the_old(void **state)
-{
-    const int64_t now = NOW + HOUR - 900;
-
-    (void)state;
-    once(NOW, &first, "ASIACANARY1");
-    once(now, &refusal, "ASIACANARY1");
-    once(now + 1, NULL, "ASIACANARY1");
-    once(now + 60, &second, "ASIACANARY2");
-}
-
-/* STS is away: one attempt, and on with the old. */
-static void test_a_renewal_waits_for_no_second_attempt(void **state)
-{
-    static const struct ask away = {STS, "AKIDCANARY", .outcome = VAULT_TIMEOUT};
-    const int64_t now = NOW + HOUR - 900;
-    struct vault_caller *caller;
-
-    (void)state;
-    once(NOW, &first, "ASIACANARY1");
-    caller = new_caller(&by_role);
-    exchange(caller, now, &away);
-    is_done(caller, now + 5, "ASIACANARY1");
-    vault_caller_free(caller);
-    once(now + 5, NULL, "ASIACANARY1");
-    once(now + 65, &second, "ASIACANARY2");
-}
-
-/* It ran out while the renewal failed. */
-static void test_a_renewal_that_fails_too_late(void **state)
-{
-    struct vault_caller *caller;
-
-    (void)state;
-    once(NOW, &first, "ASIACANARY1");
-    caller = new_caller(&by_role);
-    exchange(caller, NOW + HOUR - 2, &refusal);
-    is_refused(caller, NOW + HOUR);
-    vault_caller_free(caller);
 }
 
 /* ---- refused by AWS ---- */
@@ -284,12 +143,12 @@ static void test_refused(void **state)
 
 static void test_refused_while_another_renews(void **state)
 {
-    const int64_t now = NOW + HOUR - 900;
+    const int64_t now = NOW + HOUR - 700;
     struct vault_caller *one, *other;
 
     (void)state;
     once(NOW, &first, "ASIACANARY1");
-    one = new_caller(&by_role);
+    one = new_errand();
     other = new_caller(&by_role);
     exchange(one, now, &second);
     is_done(other, now, "ASIACANARY1");
@@ -331,7 +190,7 @@ static void check_next_allocations(int64_t now, enum vault_status wanted)
 
         vault_credential_cache_clear();
         once(NOW, &first, "ASIACANARY1");
-        caller = new_caller(&by_role);
+        caller = new_errand();
         vault_alloc_fail(nth);
         step = vault_caller_next(caller, now);
         failed = vault_alloc_fail(0) >= nth;
@@ -339,7 +198,7 @@ static void check_next_allocations(int64_t now, enum vault_status wanted)
             assert_int_equal(vault_caller_status(caller), wanted);
         vault_caller_free(caller);
         if (failed) /* and nobody is kept waiting */
-            once(now + 61, &second, "ASIACANARY2");
+            errand(now + 61, &second, "ASIACANARY2");
     }
     assert_true(failures > 5);
 }
@@ -347,7 +206,7 @@ static void check_next_allocations(int64_t now, enum vault_status wanted)
 static void test_renewal_allocations(void **state)
 {
     (void)state;
-    check_next_allocations(NOW + HOUR - 700, VAULT_OK);
+    check_next_allocations(NOW + HOUR - 690, VAULT_OK);
     check_next_allocations(NOW + HOUR, VAULT_NO_MEMORY);
 }
 
@@ -361,12 +220,8 @@ int main(void)
         TEST(test_the_request_is_copied),
         TEST(test_keys_that_never_run_out_are_read_anew),
         TEST(test_one_finds_out_the_other_waits),
-        TEST(test_one_fails_the_other_finds_out),
+        TEST(test_one_fails_and_so_do_all_that_waited),
         TEST(test_one_is_freed_midway_the_other_finds_out),
-        TEST(test_one_renews_the_other_need_not_wait),
-        TEST(test_a_failed_renewal_keeps_the_old),
-        TEST(test_a_renewal_waits_for_no_second_attempt),
-        TEST(test_a_renewal_that_fails_too_late),
         TEST(test_refused),
         TEST(test_refused_while_another_renews),
         TEST(test_new_allocations),

@@ -17,73 +17,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "credential_cache.h"
-
-#define NOW  INT64_C(1700000000)
-#define HOUR 3600
-
-static int clear(void **state)
-{
-    (void)state;
-    vault_credential_cache_clear();
-    return 0;
-}
-
-static enum vault_cached find(const char *key, int64_t now, const char *wanted)
-{
-    struct vault_credential credential = {0};
-    enum vault_cached found = vault_credential_cache_find(key, strlen(key), now, &credential);
-
-    if (wanted)
-        assert_string_equal(credential.access_key_id, wanted);
-    else
-        assert_null(credential.access_key_id);
-    vault_credential_clear(&credential);
-    return found;
-}
-
-static void keep(const char *key, const char *id, int64_t now, int64_t expires)
-{
-    struct vault_credential credential = {0};
-    struct vault_message why = {0};
-
-    assert_int_equal(
-        vault_credential_set(&credential, id, "secretCANARY", "tokenCANARY", "imds", &why),
-        VAULT_OK);
-    credential.expires = expires;
-    vault_credential_cache_keep(key, strlen(key), now, &credential);
-    vault_credential_clear(&credential);
-}
-
-static void release(const char *key)
-{
-    vault_credential_cache_release(key, strlen(key));
-}
-
-static void drop(const char *key, const char *id)
-{
-    vault_credential_cache_drop(key, strlen(key), id);
-}
-
-static void have(const char *key, const char *id, int64_t life)
-{
-    assert_int_equal(find(key, NOW, NULL), VAULT_CACHED_MINE);
-    keep(key, id, NOW, NOW + life);
-}
+#include "cache_looks.h"
 
 static void test_a_copy_of_all_of_it(void **state)
 {
-    struct vault_credential credential = {0};
+    struct vault_cache_look look = look_for("k", NOW);
 
     (void)state;
     have("k", "A", HOUR);
-    assert_int_equal(vault_credential_cache_find("k", 1, NOW, &credential), VAULT_CACHED_GOOD);
-    assert_string_equal(credential.access_key_id, "A");
-    assert_string_equal(credential.secret_access_key, "secretCANARY");
-    assert_string_equal(credential.session_token, "tokenCANARY");
-    assert_string_equal(credential.source, "imds");
-    assert_int_equal(credential.expires, NOW + HOUR);
-    vault_credential_clear(&credential);
+    for (int i = 0; i < 2; i++) { /* what the first look brought is wiped */
+        assert_int_equal(vault_credential_cache_find(&look), VAULT_CACHED_GOOD);
+        assert_string_equal(look.credential.access_key_id, "A");
+        assert_string_equal(look.credential.secret_access_key, "secretCANARY");
+        assert_string_equal(look.credential.session_token, "tokenCANARY");
+        assert_string_equal(look.credential.source, "imds");
+        assert_int_equal(look.credential.expires, NOW + HOUR);
+    }
+    vault_credential_clear(&look.credential);
     assert_int_equal(find("kk", NOW, NULL), VAULT_CACHED_MINE);
     assert_int_equal(find("", NOW, NULL), VAULT_CACHED_MINE);
 }
@@ -116,36 +66,20 @@ static void test_windows(void **state)
     check_windows(6, 2, 1);
 }
 
-static void test_a_failed_renewal_in_the_first_window(void **state)
+/* The first window begins later by chance, by half the way to the second at most. */
+static void test_windows_by_chance(void **state)
 {
     const int64_t end = NOW + HOUR;
 
     (void)state;
-    have("k", "A", HOUR);
-    assert_int_equal(find("k", end - 900, "A"), VAULT_CACHED_MINE);
-    release("k");
-    assert_int_equal(find("k", end - 841, "A"), VAULT_CACHED_GOOD);
-    assert_int_equal(find("k", end - 840, "A"), VAULT_CACHED_MINE);
-    assert_int_equal(find("k", end - 840, "A"), VAULT_CACHED_GOOD);
-    release("k");
-    assert_int_equal(find("k", end - 601, "A"), VAULT_CACHED_MINE);
-    release("k");
-    assert_int_equal(find("k", end - 600, "A"), VAULT_CACHED_MINE);
-}
-
-/* It is good until its end, for the one who renews it; then it is not given to anyone. */
-static void test_a_failed_renewal_in_the_second_window(void **state)
-{
-    const int64_t end = NOW + HOUR;
-
-    (void)state;
-    have("k", "A", HOUR);
-    assert_int_equal(find("k", end - 1, "A"), VAULT_CACHED_MINE);
-    assert_int_equal(find("k", end - 1, NULL), VAULT_CACHED_BUSY);
-    release("k");
-    assert_int_equal(find("k", end - 1, "A"), VAULT_CACHED_MINE);
-    release("k");
-    assert_int_equal(find("k", end, NULL), VAULT_CACHED_MINE);
+    for (uint32_t random = 0; random < 500; random += 50) {
+        vault_credential_cache_clear();
+        assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
+        keep_by_chance("k", "A", NOW, end, random);
+        assert_int_equal(find("k", end - 900 + random % 151 - 1, "A"), VAULT_CACHED_GOOD);
+        assert_int_equal(find("k", end - 900 + random % 151, "A"), VAULT_CACHED_MINE);
+        assert_int_equal(find("k", end - 600, NULL), VAULT_CACHED_BUSY);
+    }
 }
 
 static void test_nothing_was_had(void **state)
@@ -153,14 +87,27 @@ static void test_nothing_was_had(void **state)
     (void)state;
     assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
     assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_BUSY);
-    release("k");
+    pass_on("k");
+    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
+    have("other", "A", HOUR);
+    assert_int_equal(find("other", NOW + HOUR - 1, "A"), VAULT_CACHED_MINE);
+    pass_on("other");
+    assert_int_equal(find("other", NOW + HOUR - 1, "A"), VAULT_CACHED_MINE);
+}
+
+static void test_one_that_never_runs_out(void **state)
+{
+    (void)state;
+    have("k", "A", -NOW); /* expires 0 */
+    assert_int_equal(find("k", NOW, "A"), VAULT_CACHED_GOOD);
+    assert_int_equal(find("k", NOW + INT64_C(100) * 365 * 24 * HOUR, "A"), VAULT_CACHED_GOOD);
+    drop("k", "A");
     assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
 }
 
 static void test_what_is_not_kept(void **state)
 {
     (void)state;
-    have("k", "A", -NOW); /* expires 0: never */
     have("k", "A", 0);
     have("k", "A", -1);
     assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
@@ -223,7 +170,8 @@ static void test_what_is_renewed_stays(void **state)
         assert_int_equal(find(numbered(i), NOW, NULL), VAULT_CACHED_MINE);
     assert_int_equal(find("new", NOW, NULL), VAULT_CACHED_FULL);
     keep("new", "N", NOW, NOW + HOUR); /* has no place: nothing happens */
-    release("new");
+    pass_on("new");
+    fails("new", NOW);
     drop("new", "N");
     assert_int_equal(find("new", NOW, NULL), VAULT_CACHED_FULL);
     keep(numbered(5), "A", NOW, NOW + HOUR);
@@ -235,14 +183,14 @@ static void test_what_is_renewed_stays(void **state)
 
 static atomic_int mine;
 
-static void *look(void *at)
+static void *look_at_once(void *at)
 {
-    struct vault_credential credential = {0};
-    bool is_mine = vault_credential_cache_find("k", 1, NOW, &credential) == VAULT_CACHED_MINE;
+    struct vault_cache_look look = look_for("k", NOW);
+    bool is_mine = vault_credential_cache_find(&look) == VAULT_CACHED_MINE;
 
     (void)at;
     atomic_fetch_add(&mine, is_mine);
-    vault_credential_clear(&credential);
+    vault_credential_clear(&look.credential);
     return NULL;
 }
 
@@ -252,7 +200,7 @@ static void test_one_of_many_threads_renews(void **state)
 
     (void)state;
     for (int i = 0; i < 8; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, look, NULL), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, look_at_once, NULL), 0);
     for (int i = 0; i < 8; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(mine, 1);
@@ -269,12 +217,12 @@ static void test_fork(void **state)
     assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
     child = fork();
     if (child == 0) {
-        struct vault_credential credential = {0};
-        bool good = vault_credential_cache_find("kept", 4, NOW, &credential) == VAULT_CACHED_GOOD;
+        struct vault_cache_look kept = look_for("kept", NOW), other = look_for("k", NOW);
+        bool good = vault_credential_cache_find(&kept) == VAULT_CACHED_GOOD;
 
-        vault_credential_clear(&credential);
-        good = good && vault_credential_cache_find("k", 1, NOW, &credential) == VAULT_CACHED_MINE;
-        good = good && vault_credential_cache_find("k", 1, NOW, &credential) == VAULT_CACHED_BUSY;
+        vault_credential_clear(&kept.credential);
+        good = good && vault_credential_cache_find(&other) == VAULT_CACHED_MINE;
+        good = good && vault_credential_cache_find(&other) == VAULT_CACHED_BUSY;
         _exit(good ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -300,19 +248,16 @@ static void test_find_allocations(void **state)
 /* What could not be kept is not half kept, and blocks nobody. */
 static void test_keep_allocations(void **state)
 {
-    struct vault_credential credential = {0};
-    struct vault_message why = {0};
+    struct vault_cache_look look = look_with("k", "B", NOW, NOW + HOUR);
 
     (void)state;
-    assert_int_equal(vault_credential_set(&credential, "B", "s", "t", "imds", &why), VAULT_OK);
-    credential.expires = NOW + HOUR;
     for (unsigned long nth = 1; nth <= 3; nth++) {
         assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
         vault_alloc_fail(nth);
-        vault_credential_cache_keep("k", 1, NOW, &credential);
+        vault_credential_cache_keep(&look, 0);
         vault_alloc_fail(0);
     }
-    vault_credential_clear(&credential);
+    vault_credential_clear(&look.credential);
     assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
 }
 
@@ -323,9 +268,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_copy_of_all_of_it),
         TEST(test_windows),
-        TEST(test_a_failed_renewal_in_the_first_window),
-        TEST(test_a_failed_renewal_in_the_second_window),
+        TEST(test_windows_by_chance),
         TEST(test_nothing_was_had),
+        TEST(test_one_that_never_runs_out),
         TEST(test_what_is_not_kept),
         TEST(test_drop),
         TEST(test_drop_while_another_renews),

@@ -2,7 +2,7 @@
  *
  * For:   what is asked; which outcomes are tried again; ends from outside; messages; lost memory.
  * Never: every edge, region and credentials that must be asked for (test_fetch_region,
- *        test_fetch_caller); pauses, deadlines, wrong clocks, keys that change (test_fetch_again).
+ *        test_fetch_prepare); pauses, deadlines, wrong clocks, keys that change (test_fetch_again).
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* test_fetch_caller - a fetch that must ask for credentials first.
+/* test_fetch_prepare - a fetch that must ask for credentials first.
  *
  * For:   what is asked when; fetches that share credentials; deadlines and ends from outside before
  *        the first attempt.

@@ -1,7 +1,7 @@
 /* test_fetch_region - a fetch that must ask for its region first, and every edge of the table.
  *
  * For:   the instance's region; the walk of all the states; lost memory on all the way.
- * Never: other regions (test_region); who asks (test_fetch_caller).
+ * Never: other regions (test_region); who asks (test_fetch_prepare).
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -102,14 +102,42 @@ static void test_say(void **state)
     vault_fetch_copy_free(&copy);
 }
 
+static const struct vault_secret_id ids[] = {{"a\0b", 3}, {"", 0}, {"c", 1}};
+
+static void test_batch(void **state)
+{
+    struct vault_fetch_request request = full_request();
+    struct vault_fetch_copy copy;
+    struct vault_message said = {0};
+
+    (void)state;
+    request.batch = ids;
+    request.batch_count = 3;
+    assert_int_equal(vault_fetch_copy_make(&request, &copy), VAULT_OK);
+    assert_int_equal(copy.batch_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(copy.batch[i].length, ids[i].length);
+        assert_memory_equal(copy.batch[i].text, ids[i].text, ids[i].length);
+        assert_true(copy.batch[i].text != ids[i].text);
+    }
+    vault_fetch_copy_say(&copy, &said);
+    vault_message_add(&said, "; ");
+    vault_fetch_copy_say_one(&copy, 0, &said);
+    assert_string_equal(said.text,
+                        "batch of 3 secrets in eu-west-1; secret \"a\\x00b\" in eu-west-1");
+    vault_fetch_copy_free(&copy);
+}
+
 static void test_no_memory(void **state)
 {
-    const struct vault_fetch_request request = full_request();
+    struct vault_fetch_request request = full_request();
     struct vault_fetch_copy copy;
     enum vault_status status;
     unsigned long nth = 0;
 
     (void)state;
+    request.batch = ids;
+    request.batch_count = 3;
     do {
         vault_alloc_fail(++nth);
         status = vault_fetch_copy_make(&request, &copy);
@@ -117,7 +145,7 @@ static void test_no_memory(void **state)
         assert_true(status == VAULT_OK || status == VAULT_NO_MEMORY);
         vault_fetch_copy_free(&copy);
     } while (status != VAULT_OK);
-    assert_int_equal(nth, 8);
+    assert_int_equal(nth, 9);
 }
 
 int main(void)
@@ -125,7 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copy),         cmocka_unit_test(test_none),
         cmocka_unit_test(test_region_limit), cmocka_unit_test(test_say),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_batch),        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,7 @@ static enum vault_status locate(struct locating *it, const struct ask *asks)
         if (step == VAULT_STEP_EXCHANGE)
             answer_ask(&it->exchange, &asks[it->asked++]);
         else
-            assert_true(it->run.source.pause_ms > 0);
+            assert_true(it->run.pause_ms > 0);
     }
     assert_null(asks[it->asked].asks);
     assert_null(strstr(it->run.why.text, "CANARY"));
@@ -177,6 +177,57 @@ static void test_given_up_midway(void **state)
     check_region(NULL, in_instance, "eu-north-1");
 }
 
+static void next_waits(struct locating *it)
+{
+    assert_int_equal(vault_region_next(&it->run, NOW, &it->region), VAULT_STEP_PAUSE);
+    assert_true(it->run.pause_ms > 0);
+}
+
+/* Fifty that begin at once ask the instance once, and share what comes of it. */
+static void test_one_asks_the_others_wait(void **state)
+{
+    static const struct ask refusal[] = {{ASKS_TOKEN, .outcome = VAULT_CONNECT_FAILED}, {0}};
+    struct locating it, other;
+
+    (void)state;
+    open_locating(&it, NULL);
+    open_locating(&other, NULL);
+    assert_int_equal(vault_region_next(&it.run, NOW, &it.region), VAULT_STEP_EXCHANGE);
+    next_waits(&other);
+    answer_ask(&it.exchange, &refusal[it.asked++]);
+    assert_int_equal(locate(&it, refusal), VAULT_NO_REGION);
+    assert_int_equal(locate(&other, none), VAULT_NO_REGION);
+    assert_string_equal(other.run.why.text, it.run.why.text);
+    close_locating(&it);
+    close_locating(&other);
+
+    open_locating(&it, NULL);
+    open_locating(&other, NULL);
+    assert_int_equal(vault_region_next(&it.run, NOW, &it.region), VAULT_STEP_EXCHANGE);
+    next_waits(&other);
+    answer_ask(&it.exchange, &in_instance[it.asked++]);
+    assert_int_equal(locate(&it, in_instance), VAULT_OK);
+    assert_int_equal(locate(&other, none), VAULT_OK);
+    assert_string_equal(other.region.data, "eu-north-1");
+    close_locating(&it);
+    close_locating(&other);
+}
+
+/* Whoever asks is freed: one of those that wait asks. */
+static void test_the_next_asks(void **state)
+{
+    struct locating it, other;
+
+    (void)state;
+    open_locating(&it, NULL);
+    open_locating(&other, NULL);
+    assert_int_equal(vault_region_next(&it.run, NOW, &it.region), VAULT_STEP_EXCHANGE);
+    next_waits(&other);
+    close_locating(&it);
+    assert_int_equal(locate(&other, in_instance), VAULT_OK);
+    close_locating(&other);
+}
+
 /* `known`: the instance was asked before. */
 static void fail_each(bool known)
 {
@@ -222,6 +273,8 @@ int main(void)
         TEST(test_the_instance_without_a_token),
         TEST(test_nowhere),
         TEST(test_given_up_midway),
+        TEST(test_one_asks_the_others_wait),
+        TEST(test_the_next_asks),
         TEST(test_region_allocations),
     };
 

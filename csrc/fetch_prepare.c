@@ -1,0 +1,139 @@
+/* fetch_prepare - the first half of a fetch: where it goes, and who asks.
+ *
+ * For:   the states LOCATE and IDENTIFY, and the waiting in them.
+ * Never: the secret that is fetched (fetch), sockets, the clock (it comes in).
+ */
+#include <stdatomic.h>
+
+#include "fetch_state.h"
+#include "service_endpoint.h"
+
+#define DOING_REGION " while the instance was asked for its region"
+#define DOING_CALLER " while credentials were asked for"
+
+static enum vault_fetch_state give_up(struct vault_fetch *fetch, enum vault_status status,
+                                      const struct vault_message *why)
+{
+    vault_message_clear(&fetch->why);
+    vault_message_add(&fetch->why, "%s", why->text);
+    return vault_fetch_conclude(fetch, status);
+}
+
+static int64_t aws_seconds(const struct vault_fetch *fetch, struct vault_moment now)
+{
+    return (now.wall_ms + atomic_load(fetch->world->skew_ms)) / 1000;
+}
+
+/* No time is left for `doing`; what was amiss with it so far may be the reason. */
+static enum vault_fetch_state late(struct vault_fetch *fetch, const char *doing,
+                                   const struct vault_message *amiss)
+{
+    if (fetch->status != VAULT_OK)
+        return vault_fetch_conclude(fetch, fetch->status);
+    vault_message_add(&fetch->why, "%s%s", vault_status_row(VAULT_TIMEOUT)->sentence, doing);
+    if (amiss->length)
+        vault_message_add(&fetch->why, ": %s", amiss->text);
+    return vault_fetch_conclude(fetch, VAULT_TIMEOUT);
+}
+
+static enum vault_fetch_state ask(struct vault_fetch *fetch, struct vault_exchange *exchange)
+{
+    fetch->asking = fetch->state;
+    fetch->out = exchange;
+    return VAULT_FETCH_ASK;
+}
+
+static enum vault_fetch_state await(struct vault_fetch *fetch, int64_t until, const char *doing,
+                                    const struct vault_message *amiss)
+{
+    if (until >= fetch->deadline)
+        return late(fetch, doing, amiss);
+    fetch->asking = fetch->state;
+    fetch->wake = until;
+    return VAULT_FETCH_AWAIT;
+}
+
+/* LOCATE, where it is found. */
+static enum vault_fetch_state find_region(struct vault_fetch *fetch, struct vault_moment now)
+{
+    struct vault_region_run *run = &fetch->locating;
+    enum vault_step step = vault_region_next(run, aws_seconds(fetch, now), &fetch->wanted.region);
+
+    if (step == VAULT_STEP_EXCHANGE)
+        return ask(fetch, &fetch->exchange);
+    if (step == VAULT_STEP_PAUSE)
+        return await(fetch, now.monotonic_ms + run->pause_ms, DOING_REGION, &fetch->exchange.why);
+    return run->status == VAULT_OK ? VAULT_FETCH_LOCATE : give_up(fetch, run->status, &run->why);
+}
+
+static enum vault_fetch_state begin_caller(struct vault_fetch *fetch)
+{
+    enum vault_status status;
+
+    fetch->wanted.caller.region = fetch->wanted.region.data;
+    status = vault_caller_new(&fetch->wanted.caller, &fetch->callers, &fetch->caller);
+    if (status != VAULT_OK)
+        return vault_fetch_conclude(fetch, status);
+    if (fetch->is_errand)
+        vault_caller_set_mode(fetch->caller, VAULT_CALLER_ERRAND);
+    else if (fetch->world->errands)
+        vault_caller_set_mode(fetch->caller, VAULT_CALLER_SENDS);
+    return VAULT_FETCH_IDENTIFY;
+}
+
+/* An errand goes to no endpoint of its own. */
+enum vault_fetch_state vault_fetch_locate(struct vault_fetch *fetch, struct vault_moment now)
+{
+    struct vault_endpoint_query asked = {.service = vault_secretsmanager_service,
+                                         .override = fetch->wanted.endpoint_url};
+    enum vault_fetch_state next;
+    enum vault_status status;
+
+    if (vault_fetch_is_over(fetch, now))
+        return late(fetch, fetch->locating.asking ? DOING_REGION : "", &fetch->exchange.why);
+    if (!fetch->wanted.region.length) {
+        next = find_region(fetch, now);
+        if (next != VAULT_FETCH_LOCATE)
+            return next;
+    }
+    if (fetch->is_errand)
+        return begin_caller(fetch);
+    asked.region = fetch->wanted.region.data;
+    status = vault_service_endpoint(&fetch->query, &asked, &fetch->endpoint, &fetch->why);
+    if (status != VAULT_OK)
+        return vault_fetch_conclude(fetch, status);
+    vault_fetch_report_endpoint(fetch->report, &fetch->endpoint);
+    return begin_caller(fetch);
+}
+
+static void tell_credential(struct vault_fetch_report *report,
+                            const struct vault_credential *credential)
+{
+    vault_message_clear(&report->source);
+    vault_message_add(&report->source, "%s", credential->source);
+    report->expires = credential->expires;
+}
+
+enum vault_fetch_state vault_fetch_identify(struct vault_fetch *fetch, struct vault_moment now)
+{
+    struct vault_caller *caller = fetch->caller;
+    enum vault_step step;
+
+    if (vault_fetch_is_over(fetch, now))
+        return late(fetch, DOING_CALLER,
+                    fetch->out->why.length ? &fetch->out->why : vault_caller_message(caller));
+    step = vault_caller_next(caller, aws_seconds(fetch, now));
+    fetch->errand = vault_caller_take_errand(caller);
+    if (step == VAULT_STEP_EXCHANGE)
+        return ask(fetch, vault_caller_exchange(caller));
+    if (step == VAULT_STEP_PAUSE)
+        return await(fetch, now.monotonic_ms + vault_caller_pause(caller), DOING_CALLER,
+                     vault_caller_message(caller));
+    if (vault_caller_status(caller) != VAULT_OK)
+        return give_up(fetch, vault_caller_status(caller), vault_caller_message(caller));
+    if (fetch->is_errand)
+        return vault_fetch_conclude(fetch, VAULT_OK);
+    if (fetch->report)
+        tell_credential(fetch->report, vault_caller_credential(caller));
+    return VAULT_FETCH_SIGN;
+}
