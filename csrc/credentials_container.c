@@ -5,10 +5,8 @@
  */
 #include "credentials_container.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "aws_error.h"
 #include "container_address.h"
 #include "file.h"
 #include "metadata_answer.h"
@@ -226,23 +224,6 @@ static enum vault_step ask(struct vault_credential_run *run)
     return VAULT_STEP_EXCHANGE;
 }
 
-/* "HTTP 404", or "HTTP 404, <code>: <message>" where the agent gives them. */
-static enum vault_status read_refusal(const struct vault_exchange *exchange,
-                                      struct vault_message *why)
-{
-    struct vault_message said = {0};
-    char bare[32];
-
-    if (exchange->answer.length > 0 && vault_aws_read_error(exchange, &said) == VAULT_NO_MEMORY)
-        return VAULT_NO_MEMORY;
-    snprintf(bare, sizeof bare, "HTTP %d", exchange->status);
-    vault_message_add(why, "%s", bare);
-    if (said.length > 0 && strcmp(said.text, bare) != 0 &&
-        !vault_metadata_quotes_token(exchange, said.text, said.length))
-        vault_message_add(why, ", %s", said.text);
-    return vault_metadata_classify(exchange->status);
-}
-
 static enum vault_status read_answer(struct vault_credential_run *run, struct vault_message *why)
 {
     struct vault_credential credential = {0};
@@ -253,11 +234,11 @@ static enum vault_status read_answer(struct vault_credential_run *run, struct va
         return status;
     }
     if (run->exchange->status != 200)
-        return read_refusal(run->exchange, why);
+        return vault_metadata_refusal(run->exchange, why);
     status = vault_metadata_read(run->exchange, source_name, &credential, why);
     if (status != VAULT_OK)
         return status;
-    if (credential.expires <= run->now) {
+    if (vault_metadata_expired(run->exchange, &credential, run->now)) {
         vault_credential_clear(&credential);
         vault_message_add(why, "it hands out credentials that have expired");
         return VAULT_EXPIRED_TOKEN;

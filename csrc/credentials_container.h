@@ -16,8 +16,9 @@
  * 2 s, a second apart.
  *
  * VAULT_OK, NOT_CONFIGURED (neither URI is set), BAD_CONFIG (a variable or the token's file),
- * CREDENTIALS_REFUSED, EXPIRED_TOKEN (the agent's keys have expired), THROTTLED, SERVER_ERROR,
- * BAD_RESPONSE, NO_MEMORY, or the outcome of an exchange without an answer. */
+ * CREDENTIALS_REFUSED, EXPIRED_TOKEN (the agent's keys have expired by the Date of its own
+ * answer), THROTTLED, SERVER_ERROR, BAD_RESPONSE, NO_MEMORY, or the outcome of an exchange without
+ * an answer. */
 extern const struct vault_credential_source vault_source_container;
 
 #endif

@@ -311,7 +311,7 @@ static enum vault_step take_keys(struct vault_credential_run *run,
     struct vault_message amiss = {0};
     enum vault_status status = vault_metadata_read(run->exchange, source_name, credential, &amiss);
 
-    if (status == VAULT_OK && credential->expires <= run->now)
+    if (status == VAULT_OK && vault_metadata_expired(run->exchange, credential, run->now))
         credential->expires = extended(run->now, credential->access_key_id);
     if (status != VAULT_OK) {
         say_where(run, settings);

@@ -10,8 +10,8 @@
 #include "credential_source.h"
 
 /* The instance's role's. Off AWS it gives up within AWS_METADATA_SERVICE_TIMEOUT (1 s) for each of
- * AWS_METADATA_SERVICE_NUM_ATTEMPTS (1). Expired keys that the service hands out are extended
- * (static stability).
+ * AWS_METADATA_SERVICE_NUM_ATTEMPTS (1). Keys that have expired by the Date of the service's own
+ * answer are extended (static stability), from run->now on.
  *
  * VAULT_OK; NOT_CONFIGURED (AWS_EC2_METADATA_DISABLED, nobody answers, the service is turned off,
  * the instance has no role); BAD_CONFIG (a variable); CREDENTIALS_REFUSED, THROTTLED, SERVER_ERROR,

@@ -117,6 +117,17 @@ enum vault_status vault_file_read(const char *path, struct vault_buffer *out,
     return status;
 }
 
+int vault_file_readable(const char *path)
+{
+    struct vault_message ignored = {0};
+    int file = -1;
+
+    if (open_regular(path, &file, &ignored) != VAULT_OK)
+        return 0;
+    close(file);
+    return 1;
+}
+
 int vault_file_stands(const char *path)
 {
     struct stat about;

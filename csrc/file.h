@@ -19,6 +19,10 @@
 VAULT_MUST_CHECK enum vault_status vault_file_read(const char *path, struct vault_buffer *out,
                                                    struct vault_message *why);
 
+/* 1 where this process may read the regular file at `path` now, found by opening it: what a mode or
+ * an access list does not tell, a mount or a security module may. 0 for all else. */
+int vault_file_readable(const char *path);
+
 /* 1 where something stands at `path`; 0 where nothing does, and as well where this process may not
  * look into the folder. */
 int vault_file_stands(const char *path);

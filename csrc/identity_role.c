@@ -15,6 +15,7 @@
 
 #define TIMEOUT_MS      5000 /* a fetch that only renews early must not spend its time on STS */
 #define TOKEN_FILE_MAX  20000
+#define PATH_SHOW       256
 #define SOURCE_ROLE     "assumed role"
 #define SOURCE_IDENTITY "web identity"
 
@@ -51,23 +52,40 @@ static enum vault_status settle(struct vault_role_run *run, const struct vault_r
     return vault_service_endpoint(wish->query, &asked, &run->endpoint, &run->why);
 }
 
+/* `token` is trimmed. What is amiss with it is said of its file. */
+static enum vault_status ask_with_token(struct vault_role_run *run,
+                                        const struct vault_role_wish *wish,
+                                        struct vault_exchange *exchange, struct vault_buffer *token)
+{
+    struct vault_message amiss = {0};
+    enum vault_status status;
+
+    while (token->length && strchr(" \t\r\n", token->data[token->length - 1]))
+        token->data[--token->length] = '\0';
+    status = vault_sts_ask_web_identity(exchange, &wish->role, token->data ? token->data : "",
+                                        token->length, &amiss);
+    if (status == VAULT_BAD_CONFIG) {
+        vault_message_quote(&run->why, wish->token_file, strlen(wish->token_file), PATH_SHOW);
+        vault_message_add(&run->why, ": %s", amiss.text);
+    }
+    return status;
+}
+
 static enum vault_status ask_web_identity(struct vault_role_run *run,
                                           const struct vault_role_wish *wish,
                                           struct vault_exchange *exchange)
 {
     struct vault_buffer token;
-    enum vault_status status;
+    enum vault_status status = vault_sts_check_role(&wish->role, &run->why);
 
+    if (status != VAULT_OK)
+        return status;
     vault_buffer_init(&token, TOKEN_FILE_MAX);
     status = vault_file_read(wish->token_file, &token, &run->why);
-    if (status == VAULT_OK) {
-        while (token.length && strchr(" \t\r\n", token.data[token.length - 1]))
-            token.data[--token.length] = '\0';
-        status = vault_sts_ask_web_identity(exchange, &wish->role, token.data ? token.data : "",
-                                            token.length, &run->why);
-    } else if (status != VAULT_NO_MEMORY) {
+    if (status == VAULT_OK)
+        status = ask_with_token(run, wish, exchange, &token);
+    else if (status != VAULT_NO_MEMORY)
         status = VAULT_BAD_CONFIG;
-    }
     if (status == VAULT_OK)
         status =
             vault_buffer_append(&exchange->url, run->endpoint.url.data, run->endpoint.url.length);

@@ -165,6 +165,25 @@ static void test_name_is_escaped(void **state)
     expect("/none\n2026 [alert] forged", VAULT_NOT_FOUND, "/none\\x0A2026 [alert] forged");
 }
 
+/* Where a descriptor may not be left open either. */
+static void test_readable(void **state)
+{
+    const char *path = put("readable", "CANARY", 6, 0600);
+    int before = dup(0);
+
+    (void)state;
+    close(before);
+    assert_int_equal(vault_file_readable(path), 1);
+    assert_int_equal(vault_file_readable(path_of("none")), 0);
+    assert_int_equal(vault_file_readable(folder), 0);
+    assert_int_equal(vault_file_readable("/dev/zero"), 0);
+    assert_int_equal(vault_file_readable(""), 0);
+    assert_int_equal(mkfifo(path_of("unread"), 0666), 0);
+    assert_int_equal(vault_file_readable(path_of("unread")), 0);
+    assert_int_equal(dup(0), before);
+    close(before);
+}
+
 /* Root may read all; only another user is refused. The child's exit code is what it saw. */
 static int as_nobody(const char *path)
 {
@@ -180,6 +199,7 @@ static int as_nobody(const char *path)
         seen = read_into(path, 100, &out, &why) == VAULT_ACCESS_DENIED;
         seen += strstr(why.text, path) && !out.data ? 2 : 0;
         seen += vault_file_stands(path) ? 4 : 0;
+        seen += vault_file_readable(path) ? 8 : 0;
         _exit(seen);
     }
     assert_int_equal(waitpid(child, &seen, 0), child);
@@ -256,15 +276,11 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads_whole),
-        cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_appends),
-        cmocka_unit_test(test_size_is_not_believed),
-        cmocka_unit_test(test_absent),
-        cmocka_unit_test(test_not_regular),
-        cmocka_unit_test(test_name_is_escaped),
-        cmocka_unit_test(test_denied),
-        cmocka_unit_test(test_leaves_no_descriptor),
+        cmocka_unit_test(test_reads_whole),     cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_appends),         cmocka_unit_test(test_size_is_not_believed),
+        cmocka_unit_test(test_absent),          cmocka_unit_test(test_not_regular),
+        cmocka_unit_test(test_name_is_escaped), cmocka_unit_test(test_readable),
+        cmocka_unit_test(test_denied),          cmocka_unit_test(test_leaves_no_descriptor),
         cmocka_unit_test(test_no_memory),
     };
 

@@ -275,6 +275,7 @@ static void test_no_endpoint(void **state)
     close_assumption(&it);
 }
 
+/* A path of outside is escaped. */
 static void test_token_files(void **state)
 {
     static const struct ask asks[] = {
@@ -287,11 +288,11 @@ static void test_token_files(void **state)
         const char *message;
     } rows[] = {{"a.b+c", NULL},
                 {"a.b+c \t\r\n\n", NULL},
-                {"", "the web identity token is empty"},
-                {"\n \n", "the web identity token is empty"},
-                {"abc", "the web identity token is under 4 characters"},
-                {large, "cannot open %/token: over 20000 bytes"},
-                {NULL, "cannot open %/token: No such file or directory"}};
+                {"", "%/token\\x0A: the web identity token is empty"},
+                {"\n \n", "%/token\\x0A: the web identity token is empty"},
+                {"abc", "%/token\\x0A: the web identity token is under 4 characters"},
+                {large, "cannot open %/token\\x0A: over 20000 bytes"},
+                {NULL, "cannot open %/token\\x0A: No such file or directory"}};
 
     (void)state;
     memset(large, 'C', sizeof large - 1);
@@ -300,14 +301,31 @@ static void test_token_files(void **state)
         bool good = !rows[i].message;
         struct assumption it;
 
-        put("token", rows[i].text);
+        put("token\n", rows[i].text);
         open_assumption(&it, no_entries);
         it.wish.caller = NULL;
-        it.wish.token_file = in_home("%/token", path, sizeof path);
+        it.wish.token_file = in_home("%/token\n", path, sizeof path);
         assert_int_equal(assume(&it, good ? asks : none), good ? VAULT_OK : VAULT_BAD_CONFIG);
         check_message(&it.run.why, good ? "" : rows[i].message);
         close_assumption(&it);
     }
+}
+
+/* The role is at fault, not the token. */
+static void test_web_identity_of_a_bad_role(void **state)
+{
+    static const struct ask none[] = {{0}};
+    struct assumption it;
+
+    (void)state;
+    open_assumption(&it, no_entries);
+    it.wish.caller = NULL;
+    it.wish.token_file = "/none";
+    it.wish.role.session_name = "a b";
+    assert_int_equal(assume(&it, none), VAULT_BAD_CONFIG);
+    check_message(&it.run.why, "the role session name holds a character that is not of A-Z a-z 0-9 "
+                               "_+=,.@-");
+    close_assumption(&it);
 }
 
 static void test_role_allocations(void **state)
@@ -339,10 +357,15 @@ static void test_role_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tries_and_pauses),    cmocka_unit_test(test_max_attempts),
-        cmocka_unit_test(test_given_up_in_a_pause), cmocka_unit_test(test_a_clock_that_is_off),
-        cmocka_unit_test(test_endpoints),           cmocka_unit_test(test_no_endpoint),
-        cmocka_unit_test(test_token_files),         cmocka_unit_test(test_role_allocations),
+        cmocka_unit_test(test_tries_and_pauses),
+        cmocka_unit_test(test_max_attempts),
+        cmocka_unit_test(test_given_up_in_a_pause),
+        cmocka_unit_test(test_a_clock_that_is_off),
+        cmocka_unit_test(test_endpoints),
+        cmocka_unit_test(test_no_endpoint),
+        cmocka_unit_test(test_token_files),
+        cmocka_unit_test(test_web_identity_of_a_bad_role),
+        cmocka_unit_test(test_role_allocations),
     };
 
     return cmocka_run_group_tests(tests, make_home, remove_home);
