@@ -46,27 +46,20 @@ static void clear_scratch(struct scratch *scratch)
 static int core_extract(lua_State *state)
 {
     struct scratch *scratch = scratch_of(state);
-    size_t length, key_length, offset = 0;
+    size_t length, key_length;
     const char *text = luaL_checklstring(state, 1, &length);
     const char *key = luaL_checklstring(state, 2, &key_length);
-    enum vault_json_type type = VAULT_JSON_ABSENT;
     struct vault_message why = {0};
     enum vault_status status;
 
     vault_buffer_clear(&scratch->buffer);
-    status = vault_json_extract(text, length, key, key_length, &scratch->buffer, &type, &offset);
+    status = vault_extract(text, length, key, key_length, &scratch->buffer, &why);
     if (status == VAULT_OK) {
         lua_pushlstring(state, scratch->buffer.data ? scratch->buffer.data : "",
                         scratch->buffer.length);
         vault_buffer_clear(&scratch->buffer);
         return 1;
     }
-    vault_message_add(&why, "%s", vault_status_row(status)->sentence);
-    if (status == VAULT_NOT_A_STRING)
-        vault_message_add(&why, " but %s", vault_json_type_name(type));
-    else if (status != VAULT_KEY_NOT_FOUND && status != VAULT_NO_MEMORY &&
-             status != VAULT_TOO_LARGE)
-        vault_message_add(&why, ", at byte %zu", offset + 1);
     return vault_push_failure(state, status, why.text);
 }
 
@@ -294,6 +287,11 @@ static const luaL_Reg functions[] = {
     {"about", core_about},
     {"check", core_check},
     {"run", vault_lua_run},
+    {"explain", vault_lua_explain},
+    {"credential_files", vault_lua_credential_files},
+    {"readable", vault_lua_readable},
+    {"process", vault_lua_process},
+    {"is_alive", vault_lua_is_alive},
     {NULL, NULL},
 };
 

@@ -31,8 +31,7 @@ static int fetch_gc(lua_State *state)
     return 0;
 }
 
-/* A userdata that frees its fetch when it is collected, so that a Lua error leaks nothing. */
-static struct fetch_box *push_fetch_box(lua_State *state)
+struct vault_fetch **vault_push_fetch(lua_State *state)
 {
     struct fetch_box *box = lua_newuserdata(state, sizeof *box);
 
@@ -42,7 +41,7 @@ static struct fetch_box *push_fetch_box(lua_State *state)
         lua_setfield(state, -2, "__gc");
     }
     lua_setmetatable(state, -2);
-    return box;
+    return &box->fetch;
 }
 
 static void read_caller(lua_State *state, int index, struct vault_identity_request *caller)
@@ -56,17 +55,22 @@ static void read_caller(lua_State *state, int index, struct vault_identity_reque
     caller->sts_endpoint_url = vault_field_text(state, index, "sts_endpoint_url", NULL);
 }
 
-/* Read the request table at `index` and the settings table after it. Borrowed from them. */
-static void read_request(lua_State *state, int index, struct vault_fetch_request *request,
-                         struct vault_engine_settings *settings)
+void vault_read_request(lua_State *state, int index, struct vault_fetch_request *request,
+                        struct vault_engine_settings *settings)
 {
     lua_Number seconds;
 
     luaL_checktype(state, index, LUA_TTABLE);
     luaL_checktype(state, index + 1, LUA_TTABLE);
     request->secret_id = vault_field_text(state, index, "secret_id", &request->secret_id_length);
-    luaL_argcheck(state, request->secret_id, index, "secret_id is missing");
+    vault_read_batch(state, index, request);
+    luaL_argcheck(state, request->secret_id || request->batch, index, "secret_id is missing");
+    luaL_argcheck(state, !request->secret_id || !request->batch, index,
+                  "secret_id and batch exclude each other");
     request->stage = vault_field_text(state, index, "stage", NULL);
+    luaL_argcheck(state,
+                  !request->batch || !request->stage || strcmp(request->stage, "AWSCURRENT") == 0,
+                  index, "a batch is always of AWSCURRENT");
     request->region = vault_field_text(state, index, "region", NULL);
     request->endpoint_url = vault_field_text(state, index, "endpoint_url", NULL);
     read_caller(state, index, &request->caller);
@@ -80,21 +84,14 @@ static void read_request(lua_State *state, int index, struct vault_fetch_request
 /* Push what came of `fetch`: a table, or nil, message, word. Returns how many. */
 static int push_result(lua_State *state, const struct vault_fetch *fetch)
 {
-    const struct vault_secret *secret = vault_fetch_secret(fetch);
     enum vault_status status = vault_fetch_status(fetch);
 
     if (status != VAULT_OK)
         return vault_push_failure(state, status, vault_fetch_message(fetch)->text);
-    lua_createtable(state, 0, 5);
-    lua_pushlstring(state, secret->payload.data ? secret->payload.data : "",
-                    secret->payload.length);
-    lua_setfield(state, -2, "payload");
-    lua_pushboolean(state, secret->binary);
-    lua_setfield(state, -2, "binary");
-    lua_pushstring(state, secret->version_id);
-    lua_setfield(state, -2, "version_id");
-    lua_pushstring(state, secret->arn);
-    lua_setfield(state, -2, "arn");
+    if (vault_fetch_batch(fetch)->count > 0)
+        vault_push_batch(state, vault_fetch_batch(fetch));
+    else
+        vault_push_secret(state, vault_fetch_secret(fetch));
     lua_pushnumber(state, vault_fetch_attempts(fetch));
     lua_setfield(state, -2, "attempts");
     return 1;
@@ -105,18 +102,18 @@ int vault_lua_run(lua_State *state)
     struct vault_fetch_request request = {0};
     struct vault_engine_settings settings = {0};
     struct vault_message why = {0};
-    struct fetch_box *box;
+    struct vault_fetch **fetch;
     enum vault_status status;
     int count;
 
-    read_request(state, 1, &request, &settings);
-    box = push_fetch_box(state);
-    status = vault_engine_run(&request, &settings, &box->fetch, &why);
+    vault_read_request(state, 1, &request, &settings);
+    fetch = vault_push_fetch(state);
+    status = vault_engine_run(&request, &settings, fetch, &why);
     if (status != VAULT_OK)
         return vault_push_failure(state, status, why.text);
-    count = push_result(state, box->fetch);
-    vault_fetch_free(box->fetch);
-    box->fetch = NULL;
+    count = push_result(state, *fetch);
+    vault_fetch_free(*fetch);
+    *fetch = NULL;
     return count;
 }
 
@@ -138,7 +135,7 @@ static int port_submit(lua_State *state)
     enum vault_status status;
     uint64_t number;
 
-    read_request(state, 2, &request, &settings);
+    vault_read_request(state, 2, &request, &settings);
     status = vault_port_submit(box->port, &request, &settings, &number, &why);
     if (status != VAULT_OK)
         return vault_push_failure(state, status, why.text);

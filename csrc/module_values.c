@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "json_extract.h"
+
 int vault_push_failure(lua_State *state, enum vault_status status, const char *why)
 {
     const struct vault_status_row *row = vault_status_row(status);
@@ -51,4 +53,23 @@ lua_Number vault_field_number(lua_State *state, int index, const char *name, lua
         luaL_error(state, "%s must be a number", name);
     lua_pop(state, 1);
     return number;
+}
+
+enum vault_status vault_extract(const char *text, size_t length, const char *key, size_t key_length,
+                                struct vault_buffer *out, struct vault_message *why)
+{
+    enum vault_json_type type = VAULT_JSON_ABSENT;
+    size_t offset = 0;
+    enum vault_status status =
+        vault_json_extract(text, length, key, key_length, out, &type, &offset);
+
+    if (status == VAULT_OK)
+        return status;
+    vault_message_add(why, "%s", vault_status_row(status)->sentence);
+    if (status == VAULT_NOT_A_STRING)
+        vault_message_add(why, " but %s", vault_json_type_name(type));
+    else if (status != VAULT_KEY_NOT_FOUND && status != VAULT_NO_MEMORY &&
+             status != VAULT_TOO_LARGE)
+        vault_message_add(why, ", at byte %zu", offset + 1);
+    return status;
 }

@@ -136,9 +136,37 @@ describe("bin/vaults", function()
         end)
     end)
 
+    -- What it tells of AWS: cli_explain_spec.
+    it("explain tells of a reference, aligned, and not its value", function()
+        shows([[
+reference
+  text      $env://ONE
+  grammar   Apache APISIX's
+  vault     env
+  resource  ONE
+  key       none: the whole value
+  version   #1, the current one
+vault
+  strategy  env
+  config    none: the strategy itself
+settings
+  prefix  not set
+environment
+  variable  ONE
+  state     set
+value
+  to be had
+]], { "explain", "$env://ONE" }, { ONE = CANARY })
+        local ended = run({ "explain", "env/one" }, {})
+        assert.equal(1, ended.code)
+        assert.matches("\n  state     not set\n", ended.out)
+        assert.equal("vaults: the environment variable ONE is not set [not_found]\n", ended.err)
+    end)
+
     it("shows how it is used for anything else", function()
         for _, arguments in ipairs { {}, { "got", "aws/x" }, { "get" }, { "get", "aws/x", "y" },
-                                     { "" }, { "--help" } } do
+                                     { "" }, { "--help" }, { "explain" },
+                                     { "explain", "aws/x", "y" } } do
             local ended = run(arguments)
             assert.equal(1, ended.code)
             assert.equal("", ended.out)

@@ -302,6 +302,36 @@ describe("getenv", function()
     end)
 end)
 
+describe("credential_files", function()
+    it("lists what the environment leads to, and the user", function()
+        local folder = system.folder()
+        local ca_file = system.write(folder .. "/ca.pem", CANARY)
+        assert.equal(([[
+the AWS credentials file = %s/.aws/credentials false
+the AWS config file = %s/.aws/config false
+the trusted certificates = %s/ca.pem true
+true]]):format(folder, folder, folder), child.lua(([[
+            local files, user = core.credential_files(%q)
+            for _, file in ipairs(files) do
+                assert(#file.lost > 0 and file.of_profile == false)
+                print(file.name .. " = " .. file.path .. " " .. tostring(file.readable))
+            end
+            io.write(tostring(user == io.popen("id -u"):read("*n")))
+        ]]):format(ca_file), { HOME = folder }))
+        assert.same({ true, false }, { core.readable(ca_file), core.readable(folder) })
+        system.remove(folder)
+    end)
+
+    it("raises for what is no path", function()
+        for _, wrong in ipairs { {}, true, "a\0b" } do
+            assert.has_error(function() core.credential_files(wrong) end)
+            assert.has_error(function() core.readable(wrong) end)
+        end
+        assert.has_error(function() core.readable() end)
+        assert.is_true(#core.credential_files(nil) > 0)
+    end)
+end)
+
 describe("the module", function()
     it("says what it is made of", function()
         assert.matches("^%d+%.%d+%.%d+$", core._VERSION)
@@ -339,6 +369,7 @@ describe("the module", function()
                 assert(not core.getenv("NOT_SET_" .. i))
                 assert(core.port:pending() == 0 and not core.port:take())
                 assert(core.check() and core.about() and core.words.timeout.may_retry)
+                assert(#core.credential_files("/ca" .. i) == 3)
                 collectgarbage()
             end
             io.write("done")

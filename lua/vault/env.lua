@@ -9,14 +9,14 @@ local quote = require("vault.reference").quote
 
 local _M = { VERSION = "1.0.0" }
 
-local function variable(text)
+local function upper(text)
     return (text:upper():gsub("-", "_"))
 end
 
--- The name of the variable that `resource` means.
-local function name_of(conf, resource, version)
+-- The name of the variable that `resource` means: see get.
+function _M.variable(conf, resource, version)
     local prefix = type(conf.prefix) == "string" and conf.prefix or "" -- or Kong's null
-    local name = conf.raw and resource or variable(prefix .. resource)
+    local name = conf.raw and resource or upper(prefix .. resource)
     return version == 2 and name .. "_PREVIOUS" or name
 end
 
@@ -41,7 +41,7 @@ function _M.new(getenv)
         if version and version ~= 1 and version ~= 2 then
             return nil, "environment variables have the versions #1 and #2 only", "bad_reference"
         end
-        local name = name_of(conf or {}, resource, version)
+        local name = _M.variable(conf or {}, resource, version)
         local value, message, word = getenv(name)
         if message then
             return nil, message, word
