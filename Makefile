@@ -91,8 +91,8 @@ $(BUILD)/test/test_%: spec/c/test_%.c $(FILTER) $(TEST_LIB)
 
 .PHONY: ctest programs
 programs: $(TEST_BINS)
-ctest: $(TEST_BINS)
-	@.ci/ctest.sh $(TEST_BINS)
+ctest: $(TEST_BINS) venv
+	@VAULT_VENV=$(VENV) .ci/ctest.sh $(TEST_BINS)
 
 # Python for the tests and the demonstration: Debian's own, which deps.sh gives its venv module.
 VENV   ?= $(BUILD)/venv
@@ -106,14 +106,29 @@ $(VENV)/.made: spec/support/requirements.txt
 	$(VENV)/bin/pip install -q --disable-pip-version-check -r $<
 	touch $@
 
+# Instance metadata as Amazon mocks it, a second opinion beside the tests' own. A Go that is not the
+# system's goes first, then Ubuntu's second one, which is the newer.
+GO        ?= $(firstword $(wildcard /usr/local/go/bin/go /usr/lib/go-1.2[3-9]/bin/go) go)
+IMDS_MOCK ?= $(BUILD)/imds_mock/ec2-metadata-mock
+
+.PHONY: imds-mock
+imds-mock: $(IMDS_MOCK)
+$(IMDS_MOCK): spec/support/imds_mock/go.mod spec/support/imds_mock/go.sum
+	@mkdir -p $(@D)
+	cp $^ $(@D)/
+	cd $(@D) && $(GO) build -mod=mod -ldflags="-s -w" -o $(@F) \
+		github.com/aws/amazon-ec2-metadata-mock/cmd/ec2-metadata-mock
+	@touch $@
+
 .PHONY: deps
 deps:
 	@.ci/deps.sh
 
 # SPECS: which specs to run; all of spec/ by default.
 .PHONY: busted
-busted: $(CORE) venv
-	@VAULT_BUILD=$(BUILD) VAULT_VENV=$(VENV) .ci/busted.sh $(BUILD) $(SPECS)
+busted: $(CORE) venv imds-mock
+	@VAULT_BUILD=$(BUILD) VAULT_VENV=$(VENV) VAULT_IMDS_MOCK=$(IMDS_MOCK) \
+		.ci/busted.sh $(BUILD) $(SPECS)
 
 # A second make: what deps installs decides about flags that this one has read already.
 .PHONY: test

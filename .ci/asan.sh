@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 build=build/asan
 flags="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 compile() {
-    make -s BUILD=$build CC="${CC:-gcc}" CFLAGS="-O1 -g" SANITIZE="$flags" "$@"
+    make -s BUILD=$build VENV=build/venv CC="${CC:-gcc}" CFLAGS="-O1 -g" SANITIZE="$flags" "$@"
 }
 
 compile $build/control/leak $build/control/overflow || exit 1
@@ -44,7 +44,7 @@ compile ctest || failed=1
 
 specs=$(grep -lE 'require[ (]*"vault' spec/*_spec.lua 2>/dev/null | tr '\n' ' ')
 if [ -n "$specs" ]; then
-    compile all || exit 1
+    compile all IMDS_MOCK=build/imds_mock/ec2-metadata-mock imds-mock || exit 1
     # shellcheck disable=SC2086 # a list of files
     VAULT_PRELOAD=$preload VAULT_BUILD=$build VAULT_VENV=build/venv \
         UBSAN_OPTIONS=print_stacktrace=1 .ci/busted.sh $build $specs || failed=1

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 build=build/asan
 flags="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 compile() {
-    make -s BUILD=$build CC="${CC:-gcc}" CFLAGS="-O1 -g" SANITIZE="$flags" "$@"
+    make -s BUILD=$build VENV=build/venv CC="${CC:-gcc}" CFLAGS="-O1 -g" SANITIZE="$flags" "$@"
 }
 
 export VAULT_TEST_FILTER
@@ -22,7 +22,7 @@ if .ci/ctest.sh $build/control/unchecked >$build/control/unchecked.log 2>&1; the
 fi
 echo "chaos: control: the planted unchecked allocation was found"
 
-compile programs || exit 1
+compile venv programs || exit 1
 failed=0
 passed=0
 

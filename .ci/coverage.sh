@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 build=build/coverage
 compile() {
     make -s BUILD=$build CC="${CLANG:-clang}" CFLAGS="-O0 -g" VENV=build/venv \
+        IMDS_MOCK=build/imds_mock/ec2-metadata-mock \
         SANITIZE="-fprofile-instr-generate -fcoverage-mapping" "$@"
 }
 rm -f $build/*.profraw

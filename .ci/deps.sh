@@ -16,6 +16,11 @@ clang clang-tidy clang-format libclang-rt-dev|libclang-rt-14-dev|clang llvm
 python3 python3-venv curl openssl ca-certificates procps shellcheck
 "
 
+# Any Go that is there will do, wherever it is from: it builds instance metadata's mock.
+if ! command -v go >/dev/null && [ ! -x /usr/local/go/bin/go ]; then
+    packages="$packages golang-1.23-go|golang-go"
+fi
+
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "deps: not Debian or Ubuntu; see .ci/deps.sh for what is needed" >&2
     exit 0

@@ -61,24 +61,29 @@ rule "expat" '#include <expat'"|$(word 'XML_[A-Z]')" "sts_answer.c" "$c"/*.[ch]
 rule "environ" "$(word 'getenv|secure_getenv|environ')"'([^A-Za-z0-9_]|$)' "environment.c" \
     "$c"/*.[ch]
 rule "clock" "$(word 'time|clock_gettime|gettimeofday|clock|ftime')\\(" \
-    "io_thread.c loop.c" "$c"/*.[ch]
+    "moment.c" "$c"/*.[ch]
 rule "bare allocation" \
     "$(word 'malloc|calloc|realloc|free|strdup|strndup|asprintf|aligned_alloc|getline')\\(" \
     "buffer.c" "$c"/*.[ch]
 rule "sockets" '#include <(sys/socket|sys/un|netinet/|netdb|poll|sys/epoll)' \
-    "wake.c http.c container_address.c" "$c"/*.[ch]
-rule "files" "$(word 'fopen|open|openat|popen|fork|execv[a-z]*|system')\\(" "file.c wake.c" \
+    "wake.c http.c container_address.c program.c program_attendant.c" "$c"/*.[ch]
+rule "files" "$(word 'fopen|open|openat')\\(" "file.c wake.c program.c program_attendant.c" \
     "$c"/*.[ch]
+rule "processes" "$(word 'v?fork|_Fork|clone|execv[a-z]*|posix_spawnp?|popen|system|waitp?id')\\(" \
+    "program.c program_attendant.c" "$c"/*.[ch]
+rule "memory and locks between fork and exec" \
+    "$(word 'vault_(alloc|free|copy|wipe|buffer|message)|[a-z]*printf|strerror|pthread_')" "" \
+    "$c"/program_attendant.c
 rule "protocol that performs" "$(word 'poll|send|recv|connect|curl_[a-z_]*')\\(" "" \
-    "$c"/credentials*.[ch] "$c"/secretsmanager.[ch] "$c"/endpoint.[ch] "$c"/json*.[ch] \
+    "$c"/credentials*.[ch] "$c"/secretsmanager*.[ch] "$c"/endpoint.[ch] "$c"/json*.[ch] \
     "$c"/ini.[ch] "$c"/sts_*.[ch] "$c"/iso8601.[ch] "$c"/credential_*.[ch] "$c"/identity*.[ch] \
     "$c"/caller.[ch] "$c"/region.[ch] "$c"/service_endpoint.[ch] "$c"/fetch*.[ch] \
     "$c"/clock_skew.[ch]
 rule "AWS words in transport" 'X-Amz|secretsmanager|GetSecretValue|AKIA' "" "$c"/http*.[ch] \
-    "$c"/io_thread.[ch] "$c"/loop.[ch] "$c"/wake.[ch]
+    "$c"/io_thread.[ch] "$c"/loop.[ch] "$c"/wake.[ch] "$c"/program*.[ch]
 rule "typedef of a struct" '^ *typedef +(struct|union)' "" "$c"/*.[ch]
 rule "an included .c file" '#include "[^"]*\.c"' "" "$c"/*.[ch]
-rule "the engine in Lua" 'core\.(port|run)' "fetch.lua" "$l"/*.lua
+rule "the engine in Lua" 'core\.(port|run|explain)' "collector.lua" "$l"/*.lua
 rule "os.getenv" 'os\.getenv' "" "$l"/*.lua
 rule "ngx in pure Lua" '(^|[^A-Za-z0-9_."])ngx\.|require *\(? *"(ngx|resty)\.' "" \
     "$l"/reference.lua "$l"/schema.lua "$l"/config.lua
@@ -123,6 +128,9 @@ if [ -z "${VAULT_LAYERS_ROOT:-}" ]; then
     plant "clock" csrc/sigv4.c 'long x = time(0);'
     plant "bare allocation" csrc/ini.c 'void y(void *x) { free(x); }'
     plant "sockets" csrc/fetch.c '#include <sys/socket.h>'
+    plant "processes" csrc/credentials_process.c 'int y(void) { return fork(); }'
+    plant "memory and locks between fork and exec" csrc/program_attendant.c \
+        'void *y(void) { return vault_alloc(1); }'
     plant "protocol that performs" csrc/credentials.c 'int y(void) { return poll(0, 0, 1); }'
     plant "protocol that performs" csrc/identity.c 'int y(void) { return send(0, 0, 1, 0); }'
     plant "an included .c file" csrc/fetch.c '#include "ini.c"'

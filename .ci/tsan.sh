@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 build=build/tsan
 flags="-fsanitize=thread -fno-omit-frame-pointer"
 compile() {
-    make -s BUILD=$build CC="${CC:-clang}" CFLAGS="-O1 -g" SANITIZE="$flags" "$@"
+    make -s BUILD=$build VENV=build/venv CC="${CC:-clang}" CFLAGS="-O1 -g" SANITIZE="$flags" "$@"
 }
 # The sanitizer of clang 14 cannot place its shadow where addresses are too random.
 fixed() {
@@ -38,7 +38,7 @@ for file in spec/c/test_*.c; do
         tests="$tests $name"
     fi
 done
-compile TESTS="$tests" programs || exit 1
+compile TESTS="$tests" venv programs || exit 1
 # shellcheck disable=SC2086 # a list of names
 set -- $tests
 for name in "$@"; do

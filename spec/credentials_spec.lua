@@ -22,19 +22,12 @@ describe("the chain of credentials", function()
         world:reset()
     end)
 
-    -- The secret comes, and these are the keys it was read with; the calls that this took.
     local function reads_as(caller, env)
-        local answer = world:get(env)
-        assert.is_nil(answer.message)
-        assert.equal("s" .. world.number, answer.value)
-        assert.equal(caller, answer.caller)
-        return answer.calls, answer
+        return world:reads_as(caller, env)
     end
 
     local function only_record(kind)
-        local records = world.server:records(kind)
-        assert.equal(1, #records)
-        return records[1]
+        return world:only_record(kind)
     end
 
     describe("takes", function()

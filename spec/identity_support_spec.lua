@@ -232,6 +232,48 @@ describe("fake_identity.py", function()
         end)
     end)
 
+    describe("as the portal of IAM Identity Center", function()
+        local function role(query, held, headers)
+            headers = headers or {}
+            headers["x-amz-sso_bearer_token"] = held
+            return http.get(server.url .. "/federation/credentials?" .. http.query(query),
+                { headers = headers })
+        end
+        local ASKED = { role_name = "reader", account_id = "1" }
+
+        it("gives a role's keys to who brings the token", function()
+            server:set { sso = { token = "good" } }
+            local keys = cjson.decode(role(ASKED, "good").body).roleCredentials
+            assert.is_true(keys.expiration > 1e12)
+            assert.equal(200, get_secret { access_key = keys.accessKeyId,
+                secret_key = keys.secretAccessKey, token = keys.sessionToken }.status)
+            assert.same({ reader = 1 }, fake:stats().by_caller)
+            local answer = role(ASKED, "other")
+            assert.equal(401, answer.status)
+            assert.matches("UnauthorizedException", answer.body)
+            assert.equal(401, role(ASKED).status)
+        end)
+
+        it("refuses other roles and accounts, and what is no such call", function()
+            server:set { sso = { roles = { reader = "1" } } }
+            assert.equal(200, role(ASKED, "t").status)
+            assert.equal(403, role({ role_name = "reader", account_id = "2" }, "t").status)
+            assert.equal(403, role({ role_name = "writer", account_id = "1" }, "t").status)
+            assert.equal(400, role({ role_name = "reader" }, "t").status)
+            assert.equal(400, role(ASKED, "t", { Authorization = "AWS4" }).status)
+        end)
+
+        it("fails as it is told", function()
+            server:set { sso = { fail = 1 } }
+            assert.same({ 503, 200 }, { role(ASKED, "t").status, role(ASKED, "t").status })
+            server:set { sso = { expired = true } }
+            assert.is_true(cjson.decode(role(ASKED, "t").body).roleCredentials.expiration
+                < os.time() * 1000)
+            server:set { sso = { fail = false, status = 429 } }
+            assert.equal(429, role(ASKED, "t").status)
+        end)
+    end)
+
     it("counts what is in flight, by kind", function()
         server:set { container = { delay = 300 } }
         local asked = {}
@@ -257,8 +299,8 @@ describe("fake_identity.py", function()
             env.AWS_ENDPOINT_URL_SECRETS_MANAGER = fake.url
             env.AWS_ENDPOINT_URL_STS, env.AWS_DEFAULT_REGION = server.url, "us-east-1"
             env.NO_PROXY = "127.0.0.1"
-            return child.run { (os.getenv("VAULT_VENV") or "build/venv") .. "/bin/python",
-                               "spec/support/botocore_get.py", "a", env = env }
+            return child.run { system.venv("python"), "spec/support/botocore_get.py", "a",
+                               env = env }
         end
 
         local function reads(method, env)
@@ -283,6 +325,25 @@ describe("fake_identity.py", function()
             server:set { sts = { tokens = { "good" } } }
             reads("assume-role-with-web-identity", { AWS_ROLE_ARN = ROLE,
                 AWS_WEB_IDENTITY_TOKEN_FILE = system.write(folder .. "/token", "good") })
+        end)
+
+        it("the portal of IAM Identity Center, by session and by start URL", function()
+            server:set { sso = { token = "CANARY.sso.token", roles = { reader = "1" } } }
+            local whole = { sso_account_id = "1", sso_role_name = "reader" }
+            local legacy = { sso_account_id = "1", sso_role_name = "reader",
+                             sso_region = "eu-west-1", sso_start_url = "https://start.test" }
+            whole.sso_session = "corp"
+            local config = system.write(folder .. "/config", identity.config {
+                ["profile one"] = whole, ["profile two"] = legacy,
+                ["sso-session corp"] = { sso_region = "eu-west-1",
+                                         sso_start_url = "https://start.test" } })
+            for profile, name in pairs { one = "corp", two = "https://start.test" } do
+                local path = identity.login(folder, name)
+                reads("sso", { AWS_PROFILE = profile, AWS_CONFIG_FILE = config, HOME = folder,
+                               AWS_ENDPOINT_URL_SSO = server.url })
+                os.remove(path)
+            end
+            assert.same({ sso = 2 }, server:calls())
         end)
 
         it("a role of a profile", function()

@@ -18,6 +18,7 @@ local function call(fake, secret_id, options)
         options.more or ""), {
         curl = curl, cacert = options.cacert,
         headers = { ["X-Amz-Target"] = "secretsmanager.GetSecretValue",
+                    ["X-Amz-Content-Sha256"] = options.content,
                     ["Content-Type"] = "application/x-amz-json-1.1" },
     })
 end
@@ -72,6 +73,66 @@ describe("fake_aws.py", function()
             { headers = { ["X-Amz-Target"] = "secretsmanager.GetSecretValue" } })
         assert.equal(400, unsigned.status)
         assert.matches("MissingAuthenticationToken", unsigned.body)
+    end)
+
+    -- The call that curl signed, sent again by hand: as it was, but for what `changes` says of its
+    -- headers (false takes one away) and for the body.
+    local function replay(changes, body)
+        call(fake, "a")
+        local headers = {}
+        for name, value in pairs(fake:last().headers) do
+            headers[name] = name ~= "content-length" and name ~= "accept" and value or nil
+        end
+        for name, change in pairs(changes) do
+            headers[name] = type(change) == "function" and change(headers[name]) or change or nil
+        end
+        return http.post(fake.url .. "/", body or '{"SecretId":"a"}', { headers = headers })
+    end
+
+    it("takes the same call twice", function()
+        assert.equal(200, replay({}).status)
+    end)
+
+    local CONTROLS = {
+        { "another signature", { authorization = function(value)
+            return (value:gsub("%x$", function(digit)
+                return digit == "0" and "1" or "0"
+            end))
+        end }, nil, "does not match" },
+        { "another body", {}, '{"SecretId":"b"}', "does not match" },
+        { "another value of a header that is signed", { ["content-type"] = "text/plain" }, nil,
+            "does not match" },
+        { "a header of AWS's that is not signed", { ["x-amz-more"] = "1" }, nil,
+            "must be signed" },
+        { "less signed than must be", { authorization = function(value)
+            return (value:gsub(";x%-amz%-target", ""))
+        end }, nil, "must be signed" },
+        { "a header that is signed and missing", { ["content-type"] = false }, nil,
+            "does not match" },
+        { "another second", { ["x-amz-date"] = function(value)
+            return (value:gsub("%dZ$", function(digit)
+                return digit == "0Z" and "1Z" or "0Z"
+            end))
+        end }, nil, "does not match" },
+        { "another Region", { authorization = function(value)
+            return (value:gsub("us%-east%-1", "us-east-2"))
+        end }, nil, "does not match" },
+        { "another service", { authorization = function(value)
+            return (value:gsub("/secretsmanager/", "/sts/"))
+        end }, nil, "scoped to another" },
+    }
+    for _, row in ipairs(CONTROLS) do
+        it("refuses " .. row[1], function()
+            local answer = replay(row[2], row[3])
+            assert.equal(400, answer.status)
+            assert.matches("InvalidSignatureException", answer.body)
+            assert.matches(row[4], answer.body)
+        end)
+    end
+
+    it("refuses a body that is not what a signed header says of it", function()
+        local nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        assert.matches("does not match", call(fake, "a", { content = nothing }).body)
     end)
 
     it("keeps versions and their stages", function()

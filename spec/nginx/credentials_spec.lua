@@ -314,7 +314,7 @@ describe("a gateway", function()
             end)
 
             it("uses what a container's agent hands out", function()
-                world.server:set { container = { life = 3600 } }
+                world.server:set { container = { life = 900 } }
                 local one = off("container")
                 for i = 1, 3 do
                     assert_value("b" .. i, one:get(("{vault://aws/b%d/name}"):format(i)))

@@ -6,6 +6,7 @@
 
 local aws = require "spec.support.aws"
 local child = require "spec.support.child"
+local expect = require "luassert"
 local identity = require "spec.support.identity"
 local system = require "spec.support.system"
 
@@ -142,6 +143,52 @@ function methods:get(env, reference)
         answer.message = answer.message or ended.err
     end
     return answer
+end
+
+-- The secret comes, and it was read with this caller's keys; the calls that this took, the answer.
+function methods:reads_as(caller, env)
+    local answer = self:get(env)
+    expect.is_nil(answer.message)
+    expect.equal("s" .. self.number, answer.value)
+    expect.equal(caller, answer.caller)
+    return answer.calls, answer
+end
+
+-- It does not come, for this word, and what all of `says` is in the message of; Secrets Manager was
+-- not asked. The calls that this took, the answer.
+function methods:fails(word, says, env)
+    local answer = self:get(env)
+    expect.is_nil(answer.value)
+    expect.equal(word, answer.word, answer.message)
+    for _, part in ipairs(says) do
+        expect.is_truthy(answer.message:find(part, 1, true), answer.message)
+    end
+    expect.equal(0, self.aws:stats().calls)
+    return answer.calls, answer
+end
+
+-- The one call of this kind.
+function methods:only_record(kind)
+    local records = self.server:records(kind)
+    expect.equal(1, #records)
+    return records[1]
+end
+
+-- Sections in which the profile "two" is a role that "one" assumes, which is one that `base`, a
+-- profile's properties, assumes.
+function _M.chain(base)
+    return { ["profile base"] = base,
+             ["profile one"] = { role_arn = _M.ROLE .. "one", source_profile = "base" },
+             ["profile two"] = { role_arn = _M.ROLE .. "two", source_profile = "one" } }
+end
+
+-- Each role of chain() was assumed by the one before it, the first by `caller`.
+function methods:assert_chain(caller)
+    local seen = {}
+    for i, record in ipairs(self.server:records("assume_role")) do
+        seen[i] = { record.caller, record.RoleArn:match("[^/]+$") }
+    end
+    expect.same({ { caller, "one" }, { "one", "two" } }, seen)
 end
 
 return _M

@@ -6,6 +6,7 @@
 local cjson = require "cjson"
 local http = require "spec.support.http"
 local process = require "spec.support.process"
+local system = require "spec.support.system"
 
 local _M = {}
 local methods = {}
@@ -20,8 +21,8 @@ _M.SECRET_KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 --          args = { further arguments of fake_aws.py }
 function _M.start(options)
     options = options or {}
-    local words = { "python3", "spec/support/fake_aws.py", "--port", tostring(options.port or 0),
-                    ready = "ready (%d+)\n" }
+    local words = { system.venv("python"), "spec/support/fake_aws.py", "--port",
+                    tostring(options.port or 0), ready = "ready (%d+)\n" }
     if options.cert then
         for _, word in ipairs { "--cert", options.cert, "--key", options.key } do
             words[#words + 1] = word
@@ -59,7 +60,9 @@ local function ask(self, path, body)
 end
 
 -- { calls, by_name, connections, open, in_flight, max_in_flight, proxied }; the connections are
--- those that made a call, by_name goes by the whole SecretId, behaviour words and all.
+-- those that made a call, by_name goes by the whole SecretId, behaviour words and all. Batches are
+-- counted apart: { batches, batch_sizes, by_name_in_batches, batches_in_flight,
+-- max_batches_in_flight }.
 function methods:stats()
     return ask(self, "stats")
 end
@@ -76,10 +79,19 @@ end
 
 -- Give the secret a new version; its VersionId. stage: AWSCURRENT where nil.
 function methods:put(name, text, stage)
-    local path = ("put?name=%s&stage=%s"):format(name:gsub("[^%w/._=@-]", function(c)
-        return ("%%%02X"):format(c:byte())
-    end), stage or "AWSCURRENT")
-    return ask(self, path, text).VersionId
+    local query = http.query { name = name, stage = stage or "AWSCURRENT" }
+    return ask(self, "put?" .. query, text).VersionId
+end
+
+-- What becomes of batches as a whole from now on: code (the error; none: they succeed), status
+-- (HTTP, 400 where nil), times (how many are refused; all where nil), delay (ms).
+function methods:batches(plan)
+    ask(self, "batches?" .. http.query(plan), "")
+end
+
+-- Take what these keys sign: access_key, secret_key, token, name.
+function methods:accept(caller)
+    ask(self, "accept?" .. http.query(caller), "")
 end
 
 function methods:stop()

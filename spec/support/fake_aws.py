@@ -2,8 +2,10 @@
 """fake_aws - Secrets Manager as the tests need it: signatures checked, every failure on demand.
 
 For:   GetSecretValue whose behaviour is spelt in the secret's name (fake_secrets.py lists
-       the words), and counts of calls and connections under /_/.
-Never: more of AWS than that; moto is there for it. Only the standard library.
+       the words), BatchGetSecretValue of the same (fake_batches.py), and counts of calls and
+       connections under /_/.
+Never: more of AWS than that; moto is there for it. Only the standard library, and botocore's
+       signer (sigv4_check.py): it runs under the Python of `make venv`.
 
 Prints "ready PORT" once it listens. SIGTERM ends it.
 """
@@ -24,8 +26,9 @@ from email.utils import formatdate
 
 sys.dont_write_bytecode = True
 import sigv4_check  # noqa: E402  (the line above must come first)
+from fake_batches import Batches  # noqa: E402
 from fake_callers import Caller, Callers  # noqa: E402
-from fake_secrets import BEHAVIOUR, Store, split_behaviour  # noqa: E402
+from fake_secrets import BEHAVIOUR, Store, delay_of, skew_of, split_behaviour  # noqa: E402
 
 HUGE = 600 * 1024
 STATUS_TYPES = {500: "InternalServiceError", 503: "ServiceUnavailableException",
@@ -70,11 +73,12 @@ class Fake:
         first = Caller(options.access_key, options.secret_key, options.session_token)
         first.region = options.region
         self.callers = Callers(first)
+        self.batches = Batches()
         self.open = set()      # connections that made a call
 
     # Deciding
 
-    def value(self, secret_id, name, asked):
+    def value(self, name, asked, calls):
         """The answer that holds the secret, or AWS's way to say that there is none."""
         found = self.store.find(name, asked.get("VersionId"), asked.get("VersionStage"))
         if found is None:
@@ -86,7 +90,7 @@ class Fake:
                            f"secret value for staging label: {stage}")
         version_id, text, number, stages = found
         if text is None:
-            text = json.dumps({"name": name, "n": str(self.store.by_name[secret_id]),
+            text = json.dumps({"name": name, "n": str(calls),
                                "user": f"u{number}", "password": f"p{number}"})
         return Answer(200, json.dumps({
             "ARN": f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf",
@@ -168,25 +172,50 @@ class Fake:
             secret_id = asked["SecretId"]
         except (ValueError, KeyError, TypeError):
             return failure("SerializationException", "not the JSON of GetSecretValue"), 0
-        store = self.store
-        calls = store.by_name[secret_id] = store.by_name.get(secret_id, 0) + 1
-        words, name = split_behaviour(secret_id)
-        skews = [re.match(r"(\w+)([+-]\d+)$", w) for w in words if "skew" in w]
-        shift = int(skews[0].group(2)) if skews else 0
-        wait = sum(int(w[6:]) for w in words if w.startswith("delay-")) / 1000
+        by_name = self.store.by_name
+        calls = by_name[secret_id] = by_name.get(secret_id, 0) + 1
+        words = split_behaviour(secret_id)[0]
         try:
-            if not self.options.no_verify:
-                late = skews and skews[0].group(1) == "tooskewed"
-                self.callers.verify(
-                    request, time.time() + shift,
-                    skew_code="RequestTimeTooSkewed" if late else "InvalidSignatureException")
-            answer = self.value(secret_id, name, asked)
+            self.verify(request, words)
+            answer = self.one(request, asked, secret_id, calls)
         except sigv4_check.Refused as refused:
-            answer, words = failure(refused.code, refused.message), []
+            answer = failure(refused.code, refused.message)
+        answer.shift = skew_of(words)[1]
+        return answer, delay_of(words)
+
+    def verify(self, request, words):
+        """Raise Refused where the signature is wrong by the server's clock, as `words` set it."""
+        late, shift = skew_of(words)
+        if not self.options.no_verify:
+            self.callers.verify(
+                request, time.time() + shift,
+                skew_code="RequestTimeTooSkewed" if late else "InvalidSignatureException")
+
+    def one(self, request, asked, secret_id, calls):
+        """The answer for one secret, as the words before its name shape it."""
+        words, name = split_behaviour(secret_id)
+        answer = self.value(name, asked, calls)
         for word in words:
             if word != "ok" and not word.startswith("delay-") and "skew" not in word:
                 answer = self.shape(word, answer, request, calls)
-        answer.shift = shift
+        return answer
+
+    def batch_get_secret_value(self, request):
+        """(answer, seconds to wait before it is sent)."""
+        batches = self.batches
+        ids = batches.ids_of(request.body)
+        if ids is None:
+            return failure("SerializationException", "not the JSON of BatchGetSecretValue"), 0
+        words = [word for secret_id in ids for word in split_behaviour(secret_id)[0]]
+        wait = batches.delay or max(delay_of(split_behaviour(i)[0]) for i in ids or [""])
+        refused = batches.refusal(ids)
+        try:
+            self.verify(request, words)
+            answer = failure(*refused) if refused else Batches.merge(
+                ids, [self.one(request, {}, i, n) for i, n in batches.count(ids)], Answer)
+        except sigv4_check.Refused as wrong:
+            answer = failure(wrong.code, wrong.message)
+        answer.shift = skew_of(words)[1]
         return answer, wait
 
     def control(self, request):
@@ -197,18 +226,21 @@ class Fake:
             said = {"calls": store.calls, "by_name": store.by_name, "open": len(self.open),
                     "connections": store.connections, "in_flight": store.in_flight,
                     "max_in_flight": store.max_in_flight, "proxied": store.proxied,
-                    "by_caller": self.callers.counts}
+                    "by_caller": self.callers.counts, **self.batches.stats()}
         elif path == "/_/last":
             said = store.last
         elif path == "/_/reset":
             store.reset()
             self.callers.reset()
+            self.batches.reset()
             self.open.clear()
             said = {}
         elif path == "/_/put":
             name = split_behaviour(query["name"])[1]
             said = {"VersionId": store.put(name, request.body.decode(),
                                            query.get("stage", "AWSCURRENT"))}
+        elif path == "/_/batches":
+            said = self.batches.plan(query)
         elif path in ("/_/accept", "/_/refuse"):
             said = getattr(self.callers, path[3:])(query)
         else:
@@ -223,24 +255,29 @@ class Fake:
         if connection not in self.open:
             self.open.add(connection)
             store.connections += 1
-        store.calls += 1
+        called = request.headers.get("x-amz-target", "").partition("secretsmanager.")[2]
+        counted = self.batches if called == "BatchGetSecretValue" else store
+        counted.calls += 1
         store.proxied += request.proxied
         store.last = {"headers": request.headers, "path": request.path}
-        store.in_flight += 1
-        store.max_in_flight = max(store.max_in_flight, store.in_flight)
+        counted.in_flight += 1
+        counted.max_in_flight = max(counted.max_in_flight, counted.in_flight)
         try:
             if request.method != "POST" or request.path != "/":
                 return failure("UnknownOperationException", "not POST /", 404)
-            if request.headers.get("x-amz-target") != "secretsmanager.GetSecretValue":
-                return failure("UnknownOperationException", "not GetSecretValue")
-            made, wait = self.get_secret_value(request)
+            if called == "BatchGetSecretValue":
+                made, wait = self.batch_get_secret_value(request)
+            elif called == "GetSecretValue":
+                made, wait = self.get_secret_value(request)
+            else:
+                return failure("UnknownOperationException", "neither of the two operations")
             await asyncio.sleep(wait)
             if made.how == "hang":
                 while not connection.at_eof():
                     await asyncio.sleep(0.05)
             return made
         finally:
-            store.in_flight -= 1
+            counted.in_flight -= 1
 
     # Reading and writing
 

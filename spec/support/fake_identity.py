@@ -1,20 +1,22 @@
 #!/usr/bin/env python3
 """fake_identity - every place AWS hands credentials out, as the tests need it.
 
-For:   EC2 instance metadata, the container agents of ECS and EKS, and the Security Token Service,
-       on one port: each as real as its clients can tell, with its refusals on demand, and counts
-       under /_/. Whoever is given keys is known to STS here, and to fake_aws.py by /_/accept.
-Never: Secrets Manager (fake_aws.py), what the services say (fake_metadata.py, fake_sts.py).
+For:   EC2 instance metadata, the container agents of ECS and EKS, the Security Token Service, and
+       the portal of IAM Identity Center, on one port: each as real as its clients can tell, with
+       its refusals on demand, and counts under /_/. Whoever is given keys is known to STS here, and
+       to fake_aws.py by /_/accept.
+Never: Secrets Manager (fake_aws.py), what the services say (fake_metadata.py, fake_sts.py,
+       fake_sso.py).
 
 Prints "ready PORT" once it listens. SIGTERM ends it.
 
-POST /_/set     JSON {"imds": {..}, "container": {..}, "sts": {..}} over what is set
+POST /_/set     JSON {"imds": {..}, "container": {..}, "sts": {..}, "sso": {..}} over what is set
 POST /_/issue   ?name=&life=&secret_key=: keys for whoever asks here, as JSON
 POST /_/refuse  ?name=&code=: STS refuses who has that name
 GET  /_/stats   {"calls": {kind: n}, "max_in_flight": {kind: n}, "in_flight": n, "records": [..]}
 POST /_/reset
 
-kinds: token role credentials region container assume_role web_identity other
+kinds: token role credentials region container assume_role web_identity sso other
 
 In each section of /_/set: life (seconds), delay (milliseconds), status (an HTTP status for
 every call), fail (only so many calls fail, with `status` or 503), raw (the body instead of what
@@ -32,12 +34,13 @@ import urllib.parse
 
 sys.dont_write_bytecode = True
 import fake_metadata  # noqa: E402  (the line above must come first)
+import fake_sso  # noqa: E402
 import fake_sts  # noqa: E402
 from fake_aws import Answer, Fake, main, parse_options  # noqa: E402
 from fake_callers import Caller  # noqa: E402
 
 SECTIONS = {"token": "imds", "role": "imds", "credentials": "imds", "region": "imds",
-            "container": "container", "assume_role": "sts", "web_identity": "sts"}
+            "container": "container", "assume_role": "sts", "web_identity": "sts", "sso": "sso"}
 
 
 class Identity(Fake):
@@ -49,7 +52,8 @@ class Identity(Fake):
 
     def reset(self):
         self.callers.reset()
-        self.settings = {"imds": dict(fake_metadata.IMDS), "container": {}, "sts": {}}
+        self.settings = {"imds": dict(fake_metadata.IMDS), "container": {}, "sts": {},
+                         "sso": {}}
         self.counts, self.flying, self.most, self.records = {}, {}, {}, []
         self.tokens = set()    # of instance metadata
 
@@ -88,6 +92,8 @@ class Identity(Fake):
                     "AssumeRoleWithWebIdentity": "web_identity"}.get(action, "other")
         if request.path.startswith("/latest/"):
             return fake_metadata.question(request.path)
+        if request.path == fake_sso.PATH:
+            return "sso"
         return "container" if request.path.startswith(fake_metadata.CONTAINER) else "other"
 
     async def say(self, kind, request, section):
@@ -95,6 +101,8 @@ class Identity(Fake):
             return Answer(404, b"no such thing here")
         if kind in ("assume_role", "web_identity"):
             return await fake_sts.answer(self, kind, request, section)
+        if kind == "sso":
+            return await fake_sso.answer(self, request, section)
         if kind == "container":
             return await fake_metadata.container(self, request, section)
         return await fake_metadata.imds(self, kind, request, section)

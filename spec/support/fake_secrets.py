@@ -86,9 +86,20 @@ class Store:
 
 def split_behaviour(secret_id):
     """"delay-300.ok.db/main" -> (["delay-300", "ok"], "db/main"); an ARN is reduced to its name."""
-    match = re.match(r"arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:(.+)-\w{6}$", secret_id)
+    match = re.match(r"arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:(.+?)(?:-\w{6})?$", secret_id)
     words = (match.group(1) if match else secret_id).split(".")
     taken = []
     while len(words) > 1 and BEHAVIOUR.match(words[0]):
         taken.append(words.pop(0))
     return taken, ".".join(words)
+
+
+def skew_of(words):
+    """(it refuses by RequestTimeTooSkewed, seconds by which the server's clock is off)."""
+    skews = [re.match(r"(\w+)([+-]\d+)$", w) for w in words if "skew" in w]
+    return (skews[0].group(1) == "tooskewed", int(skews[0].group(2))) if skews else (False, 0)
+
+
+def delay_of(words):
+    """Seconds to wait by these words."""
+    return sum(int(w[6:]) for w in words if w.startswith("delay-")) / 1000

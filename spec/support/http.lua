@@ -13,6 +13,17 @@ local metatable = { __index = methods }
 -- Proxies of the machine are not for these requests.
 local BASE = { "curl", "-q", "-s", "-S", "--noproxy", "*" }
 
+-- A table as a query, without the "?".
+function _M.query(values)
+    local words = {}
+    for name, value in pairs(values) do
+        words[#words + 1] = name .. "=" .. tostring(value):gsub("[^%w._~-]", function(c)
+            return ("%%%02X"):format(c:byte())
+        end)
+    end
+    return table.concat(words, "&")
+end
+
 local function arguments(url, options, folder)
     local words = { unpack(BASE) }
     local function add(...)

@@ -19,7 +19,7 @@ _M.CANARY = "CANARY" -- is in every secret, token and key id that is issued
 --
 -- options  cert, key (PEM files: HTTPS, as localhost)
 function _M.start(aws, options)
-    local words = { "python3", "spec/support/fake_identity.py", "--aws",
+    local words = { system.venv("python"), "spec/support/fake_identity.py", "--aws",
                     tostring(aws and aws.port or 0), ready = "ready (%d+)\n" }
     if options then
         for _, word in ipairs { "--cert", options.cert, "--key", options.key } do
@@ -33,16 +33,6 @@ function _M.start(aws, options)
     return self
 end
 
-local function encode(query)
-    local words = {}
-    for name, value in pairs(query) do
-        words[#words + 1] = name .. "=" .. tostring(value):gsub("[^%w._~-]", function(c)
-            return ("%%%02X"):format(c:byte())
-        end)
-    end
-    return table.concat(words, "&")
-end
-
 local function ask(self, path, body)
     local answer = http.request(self.url .. "/_/" .. path,
         { method = body and "POST" or "GET", body = body, curl = self.curl })
@@ -50,7 +40,7 @@ local function ask(self, path, body)
     return cjson.decode(answer.body)
 end
 
--- { imds = {}, container = {}, sts = {} }, over what is set; false takes a setting away.
+-- { imds = {}, container = {}, sts = {}, sso = {} }, over what is set; false takes a setting away.
 function methods:set(settings)
     ask(self, "set", cjson.encode(settings))
 end
@@ -79,17 +69,17 @@ end
 
 -- Keys for `name`: { access_key, secret_key, token, expires }.
 function methods:issue(name, life)
-    return ask(self, "issue?" .. encode { name = name, life = life or 3600 }, "")
+    return ask(self, "issue?" .. http.query { name = name, life = life or 3600 }, "")
 end
 
 -- Tell STS of keys from elsewhere: access_key, secret_key, token, name.
 function methods:accept(caller)
-    ask(self, "accept?" .. encode(caller), "")
+    ask(self, "accept?" .. http.query(caller), "")
 end
 
 -- STS does not know what has this name any more.
 function methods:refuse(name, code)
-    ask(self, "refuse?" .. encode { name = name, code = code }, "")
+    ask(self, "refuse?" .. http.query { name = name, code = code }, "")
 end
 
 -- Forget all settings, counts and keys.
@@ -113,6 +103,20 @@ function _M.config(sections)
         end
     end
     return table.concat(lines, "\n") .. "\n"
+end
+
+-- What `aws sso login` leaves below the folder `home` for a session's name, or for a start URL;
+-- its path. `members` go over accessToken and expiresAt.
+function _M.login(home, name, members)
+    local folder = home .. "/.aws/sso/cache"
+    local hash = system.must("printf %s " .. system.quote(name) .. " | sha1sum"):match("^%x+")
+    local said = { startUrl = "https://start.test", accessToken = "CANARY.sso.token",
+                   expiresAt = os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() + 3600) }
+    for member, value in pairs(members or {}) do
+        said[member] = value
+    end
+    system.must("mkdir -p " .. system.quote(folder))
+    return system.write(folder .. "/" .. hash .. ".json", cjson.encode(said))
 end
 
 -- Build spec/support/elsewhere.c into `folder`; what LD_PRELOAD is to be: a sanitizer goes first.

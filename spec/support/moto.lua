@@ -12,16 +12,12 @@ local _M = {}
 local methods = {}
 local metatable = { __index = methods }
 
-local function program()
-    local venv = os.getenv("VAULT_VENV") or "build/venv"
-    return venv .. "/bin/moto_server"
-end
-
 function _M.start()
     local port = system.free_port()
     local self = setmetatable({
         port = port, url = "http://127.0.0.1:" .. port,
-        process = process.start { program(), "-H", "127.0.0.1", "-p", tostring(port) },
+        process = process.start { system.venv("moto_server"), "-H", "127.0.0.1",
+                                  "-p", tostring(port) },
     }, metatable)
     local ready = system.wait_for(function()
         return system.listens(port) or not self.process:alive()

@@ -1,16 +1,19 @@
 """sigv4_check - tells whether a request carries the signature AWS would expect.
 
-For:   fake_callers.py. Written from AWS's description alone: it shares no mistake with
-       csrc/sigv4.c.
+For:   fake_callers.py. The signature that it compares with is made by botocore's own signer, from
+       what arrived; what must be signed, for which service, when and with which token is looked
+       at here, and refused in AWS's words.
 Never: sockets, secrets' values, the clock (the caller brings it).
 """
 
 import calendar
-import hashlib
 import hmac
 import re
 import time
-import urllib.parse
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.compat import HTTPHeaders
 
 AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/, ]+)/(\d{8})/([^/, ]+)/([^/, ]+)/aws4_request, ?"
@@ -33,35 +36,33 @@ def access_key(request):
     return match.group(1) if match else None
 
 
-def _hmac(key, text):
-    return hmac.new(key, text.encode(), hashlib.sha256).digest()
+class Expected(SigV4Auth):
+    """botocore's signer, held to the headers and the moment that the caller chose."""
 
+    def __init__(self, credentials, service, region, signed):
+        super().__init__(credentials, service, region)
+        self.signed = signed
 
-def _canonical_query(query):
-    pairs = urllib.parse.parse_qsl(query, keep_blank_values=True)
-    quoted = [(urllib.parse.quote(k, safe="-_.~"), urllib.parse.quote(v, safe="-_.~"))
-              for k, v in pairs]
-    return "&".join(f"{k}={v}" for k, v in sorted(quoted))
+    def headers_to_sign(self, request):
+        chosen = HTTPHeaders()
+        for name in self.signed:
+            for value in request.headers.get_all(name, []):
+                chosen[name] = value
+        return chosen
 
-
-def canonical_request(request, signed):
-    """The canonical request's text; `request` has method, path, query, headers, body."""
-    lines = [request.method, request.path, _canonical_query(request.query)]
-    for name in signed:
-        value = " ".join(request.headers.get(name, "").split())
-        lines.append(f"{name}:{value}")
-    lines += ["", ";".join(signed), hashlib.sha256(request.body).hexdigest()]
-    return "\n".join(lines)
-
-
-def signature(request, signed, secret_key, scope, moment):
-    """The signature, in hex; scope is (day, region, service)."""
-    digest = hashlib.sha256(canonical_request(request, signed).encode()).hexdigest()
-    key = ("AWS4" + secret_key).encode()
-    for part in (*scope, "aws4_request"):
-        key = _hmac(key, part)
-    text = "\n".join(["AWS4-HMAC-SHA256", moment, "/".join((*scope, "aws4_request")), digest])
-    return _hmac(key, text).hex()
+    def signature_of(self, arrived, moment):
+        """In hex; `arrived` has method, path, query, headers, body."""
+        host = arrived.headers.get("host", "")
+        request = AWSRequest(method=arrived.method, headers=arrived.headers, data=arrived.body,
+                             url=f"http://{host}{arrived.path}?{arrived.query}")
+        # What add_auth does, but for its clock and for the headers that it would set anew.
+        request.context["timestamp"] = moment
+        text = self.string_to_sign(request, self.canonical_request(request))
+        # botocore believes this header; AWS looks at the body itself.
+        claimed = request.headers.get("x-amz-content-sha256")
+        if claimed is not None and claimed != self.payload(request):
+            return ""
+        return self.signature(text, request)
 
 
 def _check_clock(moment, now, skew_code):
@@ -110,7 +111,7 @@ def verify(request, credentials, now, skew_code="InvalidSignatureException",
         raise Refused("InvalidSignatureException", "Credential should be scoped to another "
                       "service, Region or day.")
     _check_clock(moment, now, skew_code)
-    right = signature(request, signed, credentials.secret_key, (day, region, service), moment)
+    right = Expected(credentials, service, region, signed).signature_of(request, moment)
     if not hmac.compare_digest(right, given):
         raise Refused("InvalidSignatureException",
                       "The request signature we calculated does not match the signature you "

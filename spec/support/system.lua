@@ -127,6 +127,11 @@ function _M.root()
     return ffi.string(resolved)
 end
 
+-- A program of the tests' Python environment (`make venv`).
+function _M.venv(program)
+    return (os.getenv("VAULT_VENV") or "build/venv") .. "/bin/" .. program
+end
+
 -- Where the build put vault/core.so; VAULT_BUILD tells (a sanitizer's build has its own folder).
 function _M.build()
     local build = os.getenv("VAULT_BUILD") or "build"
