@@ -248,6 +248,19 @@ void vault_credential_cache_drop(const struct vault_cache_look *look)
     pthread_mutex_unlock(&lock);
 }
 
+size_t vault_credential_cache_list(struct vault_kept_credential *list, size_t most)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < VAULT_CREDENTIAL_CACHE_MAX && count < most; i++)
+        if (all[i].credential.access_key_id)
+            list[count++] =
+                (struct vault_kept_credential){all[i].credential.source, all[i].credential.expires};
+    pthread_mutex_unlock(&lock);
+    return count;
+}
+
 void vault_credential_cache_clear(void)
 {
     pthread_mutex_lock(&lock);

@@ -57,6 +57,14 @@ void vault_credential_cache_pass_on(const struct vault_cache_look *look);
 /* AWS no longer takes look->credential: forget it, unless it was renewed since. Any thread. */
 void vault_credential_cache_drop(const struct vault_cache_look *look);
 
+/* When what is kept runs out, for people who watch over it: up to `most` of them, in no order; how
+ * many. Any thread. */
+struct vault_kept_credential {
+    const char *source; /* constant text */
+    int64_t expires;    /* seconds since 1970; 0: never */
+};
+size_t vault_credential_cache_list(struct vault_kept_credential *list, size_t most);
+
 /* Wipe and free all of it: for tests. */
 void vault_credential_cache_clear(void);
 

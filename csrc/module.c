@@ -288,6 +288,7 @@ static const luaL_Reg functions[] = {
     {"check", core_check},
     {"run", vault_lua_run},
     {"explain", vault_lua_explain},
+    {"credentials", vault_lua_credentials},
     {"credential_files", vault_lua_credential_files},
     {"readable", vault_lua_readable},
     {"process", vault_lua_process},

@@ -55,6 +55,10 @@ int vault_lua_run(lua_State *state);
 /* core.explain(request, settings) -> how it went, without the value | nil, message, word */
 int vault_lua_explain(lua_State *state);
 
+/* core.credentials() -> { { source, expires (seconds since 1970; 0: never) }, .. }: what this
+ * process keeps and will renew */
+int vault_lua_credentials(lua_State *state);
+
 /* core.credential_files(ca_file?) -> { { path, readable, of_profile, name, lost }, .. }, user |
  * nil, message, word: what credential_files.h lists for this process, and the number of its user */
 int vault_lua_credential_files(lua_State *state);

@@ -113,6 +113,24 @@ static void test_what_is_not_kept(void **state)
     assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
 }
 
+static void test_a_list_of_what_is_kept(void **state)
+{
+    struct vault_kept_credential list[3];
+
+    (void)state;
+    assert_int_equal(vault_credential_cache_list(list, 3), 0);
+    assert_int_equal(find("being had", NOW, NULL), VAULT_CACHED_MINE);
+    have("a", "A", HOUR);
+    assert_int_equal(vault_credential_cache_list(list, 3), 1);
+    assert_string_equal(list[0].source, "imds");
+    assert_int_equal(list[0].expires, NOW + HOUR);
+    have("b", "B", HOUR);
+    have("c", "C", HOUR);
+    have("d", "D", HOUR);
+    assert_int_equal(vault_credential_cache_list(list, 3), 3);
+    assert_int_equal(vault_credential_cache_list(list, 0), 0);
+}
+
 static void test_drop(void **state)
 {
     (void)state;
@@ -272,6 +290,7 @@ int main(void)
         TEST(test_nothing_was_had),
         TEST(test_one_that_never_runs_out),
         TEST(test_what_is_not_kept),
+        TEST(test_a_list_of_what_is_kept),
         TEST(test_drop),
         TEST(test_drop_while_another_renews),
         TEST(test_the_least_recently_used_goes),

@@ -75,6 +75,30 @@ describe("a gateway whose fetches share credentials", function()
         assert.same({ one = 200 }, world.aws:stats().by_caller)
     end)
 
+    it("tells when its credentials run out, and no more of them", function()
+        world.server:set { sts = { life = 900 } }
+        local one = start { server = VALUE .. [[
+            location = /kept {
+                content_by_lua_block {
+                    ngx.print(require("cjson").encode(require("vault.core").credentials()))
+                }
+            }
+        ]], env = asker.merge(world:linked("environment"),
+            { KONG_VAULT_AWS_ASSUME_ROLE_ARN = ROLE .. "one" }) }
+        local function kept()
+            return cjson.decode(http.get(one.url .. "/kept").body)
+        end
+        assert.same({}, kept())
+        ask_many(one, 1)
+        local list = kept()
+        assert.equal(1, #list)
+        assert.equal("assumed role", list[1].source)
+        local left = list[1].expires - os.time()
+        assert.is_true(left > 800 and left <= 901, left)
+        list[1].source, list[1].expires = nil, nil
+        assert.is_nil(next(list[1]))
+    end)
+
     it("fails 200 cold fetches with one refusal of STS", function()
         world.server:set { sts = { delay = 300, code = "AccessDenied" } }
         local one = start { server = VALUE, env = asker.merge(world:linked("environment"),
