@@ -260,6 +260,8 @@ enum vault_status vault_fetch_new(const struct vault_fetch_request *request,
     if (!fetch)
         return VAULT_NO_MEMORY;
     prepare(fetch, world, now.monotonic_ms + request->timeout_ms);
+    if (request->attempts > 0)
+        fetch->retry.max_attempts = request->attempts;
     status = vault_fetch_copy_make(request, &fetch->wanted);
     if (status == VAULT_OK && request->explain)
         status = open_report(fetch);

@@ -26,7 +26,10 @@ struct vault_fetch_request {
     const char *endpoint_url;             /* none: the profile's, else AWS's own */
     int64_t timeout_ms;                   /* whole fetch, 1 .. 3600000 */
     struct vault_identity_request caller; /* its region is the fetch's */
-    bool explain;                         /* keep a report */
+    unsigned
+        attempts; /* at most, what the first one needs for clock and credential aside; 0: as AWS's
+                          clients have it (vault_retry_init) */
+    bool explain; /* keep a report */
 };
 
 /* The same, owned. */

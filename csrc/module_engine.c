@@ -9,9 +9,10 @@
 #include <math.h>
 #include <string.h>
 
-#define PORT_TYPE   "vault.port"
-#define FETCH_TYPE  "vault.fetch"
-#define FOLDERS_MAX 8
+#define PORT_TYPE    "vault.port"
+#define FETCH_TYPE   "vault.fetch"
+#define FOLDERS_MAX  8
+#define ATTEMPTS_MAX 10
 
 struct fetch_box {
     struct vault_fetch *fetch;
@@ -58,7 +59,7 @@ static void read_caller(lua_State *state, int index, struct vault_identity_reque
 void vault_read_request(lua_State *state, int index, struct vault_fetch_request *request,
                         struct vault_engine_settings *settings)
 {
-    lua_Number seconds;
+    lua_Number seconds, attempts;
 
     luaL_checktype(state, index, LUA_TTABLE);
     luaL_checktype(state, index + 1, LUA_TTABLE);
@@ -78,6 +79,10 @@ void vault_read_request(lua_State *state, int index, struct vault_fetch_request 
     luaL_argcheck(state, seconds >= 0.001 && seconds <= 3600, index,
                   "timeout must be from 0.001 to 3600 seconds");
     request->timeout_ms = (int64_t)(seconds * 1000);
+    attempts = vault_field_number(state, index, "attempts", 0);
+    luaL_argcheck(state, attempts >= 0 && attempts <= ATTEMPTS_MAX, index,
+                  "attempts must be from 0 to 10");
+    request->attempts = (unsigned)attempts;
     settings->ca_file = vault_field_text(state, index + 1, "ca_file", NULL);
 }
 

@@ -51,6 +51,26 @@ static void test_pauses_and_budget(void **state)
     close_stage(&stage);
 }
 
+/* A driver with a pace of its own wants one attempt; a wrong clock is still put right. */
+static void test_one_attempt(void **state)
+{
+    struct vault_fetch_request request = request_of("db");
+    struct vault_fetch *fetch;
+    struct stage stage;
+
+    (void)state;
+    open_stage(&stage, NULL);
+    request.attempts = 1;
+    fetch = open_fetch(&stage, &request);
+    assert_int_equal(drive(&stage, fetch, &busy, 1), VAULT_SERVER_ERROR);
+    assert_int_equal(stage.budget.tokens, 500);
+    vault_fetch_free(fetch);
+    fetch = open_fetch(&stage, &request);
+    assert_int_equal(drive(&stage, fetch, (struct answer[]){skewed, good}, 2), VAULT_OK);
+    vault_fetch_free(fetch);
+    close_stage(&stage);
+}
+
 /* A fetch that waited in a queue beyond its time asks AWS nothing. */
 static void test_deadline_before_the_start(void **state)
 {
@@ -353,6 +373,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pauses_and_budget),
+        cmocka_unit_test(test_one_attempt),
         cmocka_unit_test(test_deadline_before_the_start),
         cmocka_unit_test(test_deadline_in_the_exchange),
         cmocka_unit_test(test_deadline_before_the_pause),
