@@ -2,7 +2,8 @@
 # deps - installs what building, running and testing need, on Debian and Ubuntu.
 #
 # For:   `make deps`: quick and silent where nothing is missing, non-interactive where something is.
-# Never: starting the system's nginx, touching what is installed already, other distributions.
+# Never: starting the system's nginx or PostgreSQL, touching what is installed already, other
+#        distributions.
 set -eu
 
 # luajit2, never luajit: they conflict, and nginx's lua module depends on luajit2's library. Each
@@ -13,7 +14,8 @@ libluajit2-5.1-dev|libluajit-5.1-dev
 nginx libnginx-mod-http-lua lua-resty-core lua-resty-lrucache lua-cjson luajit2|luajit
 lua-busted lua-check luarocks libcmocka-dev valgrind libc6-dbg
 clang clang-tidy clang-format libclang-rt-dev|libclang-rt-14-dev|clang llvm
-python3 python3-venv curl openssl ca-certificates procps shellcheck
+python3 python3-venv curl openssl ca-certificates procps shellcheck wrk
+postgresql lua-sql-postgres
 "
 
 # Any Go that is there will do, wherever it is from: it builds instance metadata's mock.
@@ -60,7 +62,7 @@ as_root() {
     fi
 }
 
-# nginx's package starts a server on port 80 when it is installed; this says no for as long.
+# nginx's and PostgreSQL's packages start a server when they are installed; meanwhile this says no.
 policy=/usr/sbin/policy-rc.d
 refuse_services() {
     [ ! -e $policy ] || return 0

@@ -77,11 +77,10 @@ nginx -p "$work" -c nginx.conf -e logs/error.log
 until_open "$port" 10
 echo "== the example gateway (examples/gateway.conf) listens on port $port"
 
-# A reference, and what curl must print for it: the whole line, or with ~ in front a part of it.
-show() {
-    local reference=$1 wanted=$2 got
-    got=$(curl -sS -G "http://127.0.0.1:$port/show" --data-urlencode "reference=$reference")
-    printf '%-58s %s\n' "$reference" "$got"
+# What was asked for, what it must be (all of it, or with ~ in front a part of it), what it is.
+judge() {
+    local asked=$1 wanted=$2 got=$3
+    printf '%-58s %s\n' "$asked" "$got"
     if [ "${wanted#\~}" != "$wanted" ]; then
         case $got in *"${wanted#\~}"*) return 0 ;; esac
     elif [ "$got" = "$wanted" ]; then
@@ -89,6 +88,11 @@ show() {
     fi
     echo "   WRONG: it should be $wanted" >&2
     wrong=1
+}
+
+# A reference, and what curl must print for it.
+show() {
+    judge "$1" "$2" "$(curl -sS -G "http://127.0.0.1:$port/show" --data-urlencode "reference=$1")"
 }
 
 echo "== Kong's grammar"
@@ -111,10 +115,12 @@ echo '== what is not there'
 show '{vault://aws/no-such-secret/foo}' '~not_found: secret "no-such-secret" in '
 show '{vault://aws/secret-name/no-such-key}' '~key_not_found: '
 show '{vault://env/my-missing-secret}' '~not_found: '
+echo "== a plugin's configuration, and Prometheus"
+judge 'GET /database' 'kong KongFTW' "$(curl -sS "http://127.0.0.1:$port/database")"
+judge 'GET /metrics' '~vault_fetches_total{outcome="ok"} ' \
+    "$(curl -sS "http://127.0.0.1:$port/metrics" | grep -F 'vault_fetches_total{outcome="ok"}')"
 echo '== the command line'
-got=$("$tree/bin/vaults" get aws/secret-name/snip)
-printf '%-58s %s\n' 'bin/vaults get aws/secret-name/snip' "$got"
-[ "$got" = snap-2 ] || { echo '   WRONG: it should be snap-2' >&2; wrong=1; }
+judge 'bin/vaults get aws/secret-name/snip' snap-2 "$("$tree/bin/vaults" get aws/secret-name/snip)"
 
 [ "$wrong" = 0 ] && echo '== all as it should be'
 exit "$wrong"

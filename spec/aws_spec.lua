@@ -130,8 +130,36 @@ describe("aws", function()
             local settled = aws.settle({ resource = "n", config = { ttl = 5 } }, { ttl = 60 })
             assert.equal("n", settled.resource)
             assert.equal(5, settled.ttl)
-            assert.matches("^%x+$", settled.key)
-            assert.equal(64, #settled.key)
+            for _, hash in ipairs { settled.key, settled.group } do
+                assert.matches("^%x+$", hash)
+                assert.equal(64, #hash)
+            end
+        end)
+
+        it("says what may be cached, tried again, and fetched by batch", function()
+            local settled = aws.settle({ resource = "n" })
+            assert.is_true(settled.may_cache("not_found"))
+            assert.is_false(settled.may_cache("internal"))
+            assert.is_false(settled.may_cache("no word"))
+            assert.is_true(settled.may_retry("throttled"))
+            assert.is_false(settled.may_retry("not_found"))
+            assert.is_false(settled.may_retry("no word"))
+            assert.is_true(settled.batchable)
+            assert.is_true(aws.settle({ resource = "n", version = 1 }).batchable)
+            assert.is_false(aws.settle({ resource = "n", version = 2 }).batchable)
+            assert.is_false(aws.settle({ resource = "n", stage = "AWSPENDING" }).batchable)
+        end)
+
+        it("has one group for what one call can fetch", function()
+            local function group(parts, conf)
+                return aws.settle(parts, conf).group
+            end
+            local one = group({ resource = "n" })
+            assert.equal(one, group({ resource = "m", config = { ttl = 5 } }, { timeout = 1 }))
+            assert.not_equal(one, group({ resource = "n", config = { region = "eu-west-1" } }))
+            assert.not_equal(one, group({ resource = "n" }, { endpoint_url = "http://localhost" }))
+            assert.not_equal(one, group({ resource = "n" }, { access_key_id = "A",
+                                                              secret_access_key = "B" }))
         end)
 
         it("has one key for what selects the same bytes, whatever the policy", function()
@@ -147,18 +175,26 @@ describe("aws", function()
             assert.not_equal(one, key({ resource = "n" }, { endpoint_url = "http://localhost" }))
         end)
 
-        it("hands on the failure of the hash", function()
-            restore()
-            local broken = setmetatable({
-                sha256 = function() return nil, "planted", "no_memory" end,
-            }, { __index = core })
-            aws, restore = rooms.load({ "vault.aws" }, {
-                ["vault.fetch"] = fake, ["vault.environment"] = rooms.environment({}),
-                ["vault.core"] = broken,
-            })
-            assert.same({ nil, "planted", "no_memory" }, { aws.settle({ resource = "n" }) })
-            assert.same({ nil, "planted" }, { aws.get({}, "n") })
-        end)
+        for good = 0, 1 do
+            it("hands on the failure of the hash, after " .. good, function()
+                restore()
+                local left = good
+                local broken = setmetatable({
+                    sha256 = function(text)
+                        left = left - 1
+                        if left >= 0 then
+                            return core.sha256(text)
+                        end
+                        return nil, "planted", "no_memory"
+                    end,
+                }, { __index = core })
+                aws, restore = rooms.load({ "vault.aws" }, {
+                    ["vault.fetch"] = fake, ["vault.environment"] = rooms.environment({}),
+                    ["vault.core"] = broken,
+                })
+                assert.same({ nil, "planted", "no_memory" }, { aws.settle({ resource = "n" }) })
+            end)
+        end
 
         it("hands on what is wrong with the config", function()
             local settled, message, word = aws.settle({ resource = "n" }, { ttl = "canary" })
@@ -173,6 +209,54 @@ describe("aws", function()
         local kept = aws.load(settled, function(result) return { result.payload } end)
         assert.same({ '{"user":"u2"}' }, kept)
         assert.equal(settled.key, fake.asked[1].key)
+    end)
+
+    it("load hands on how long it may take, and what another worker has", function()
+        local options = { patience = 1, peek = function() end }
+        aws.load(aws.settle({ resource = "db/main" }), function() end, options)
+        assert.equal(options, fake.options)
+    end)
+
+    it("load where an old value serves is one attempt, of 3 s at most", function()
+        for timeout, most in pairs { [1] = 1, [60] = 3 } do
+            local settled = aws.settle({ resource = "db/main" }, { timeout = timeout })
+            aws.load(settled, function() end, { patience = 1 })
+            local renewed = fake.asked[#fake.asked]
+            assert.same({ 1, most }, { renewed.attempts, renewed.timeout })
+            aws.load(settled, function() end, {})
+            local fetched = fake.asked[#fake.asked]
+            assert.same({ nil, timeout }, { fetched.attempts, fetched.timeout })
+        end
+    end)
+
+    it("load without on_done gives the result, and does not join those who keep theirs", function()
+        local settled = aws.settle({ resource = "db/main" })
         assert.equal('{"user":"u2"}', aws.load(settled).payload)
+        assert.not_equal(settled.key, fake.asked[1].key)
+    end)
+
+    describe("start", function()
+        local function settle(name)
+            return aws.settle({ resource = name }, {
+                region = "us-east-1", timeout = 5, assume_role_arn = ROLE, external_id = "ext" })
+        end
+
+        it("asks for one", function()
+            local function on_done() end
+            assert.is_true(aws.start(settle("n"), on_done))
+            assert.equal(on_done, fake.started.on_done)
+            assert.same({ secret_id = "n", stage = "AWSCURRENT", region = "us-east-1",
+                          attempts = 1, timeout = 3, assume_role_arn = ROLE, external_id = "ext",
+                          role_session_name = "KongVault" }, fake.started.request)
+        end)
+
+        it("asks for several in one call, by whom it is for all of them", function()
+            local function on_done() end
+            assert.is_true(aws.start_batch({ settle("n"), settle("m") }, on_done))
+            assert.equal(on_done, fake.started.on_done)
+            assert.same({ batch = { "n", "m" }, region = "us-east-1", attempts = 1, timeout = 3,
+                          assume_role_arn = ROLE, external_id = "ext",
+                          role_session_name = "KongVault" }, fake.started.request)
+        end)
     end)
 end)

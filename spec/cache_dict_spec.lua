@@ -3,21 +3,24 @@
 local cache = require "vault.cache"
 local light = require "spec.support.light"
 local loads = require "spec.support.loads"
+local shelf = require "vault.shelf"
 
 local failing, loader, payload, policy = loads.failing, loads.loader, loads.payload, loads.policy
 
 describe("the cache's shared dict", function()
-    local world, dict, warned, one
+    local world, dict, full, one
 
     local function worker(options)
         options = options or {}
-        return cache.new { dict = not options.alone and dict or nil, now = world.ngx.now,
-                           max_entries = options.max_entries,
-                           warn = function(message) warned[#warned + 1] = message end }
+        return cache.new {
+            shelf = shelf.new { dict = not options.alone and dict or nil,
+                                on_full = function(name) full[#full + 1] = name end },
+            now = world.ngx.now, max_entries = options.max_entries,
+        }
     end
 
     before_each(function()
-        world, warned = light.new(), {}
+        world, full = light.new(), {}
         dict = world:dict()
         one = worker()
     end)
@@ -58,8 +61,8 @@ describe("the cache's shared dict", function()
         assert.equal(1, source.calls)
     end)
 
-    for _, garbage in ipairs { "", "x", "1.5", "1.5 v1 q\nx", "1.5 v1 s", "nan v1 s\nx",
-                               7, true, "-1.0 v1 s\nx", "1e9 v s\nx", "\0" } do
+    for _, garbage in ipairs { "", "x", "1.5", "1.5 q 2 v1x", "1.5 s 2", "nan s 2 v1x",
+                               7, true, "-1.0 s 2 v1x", "1e9 s 1 vx", "1.5 s -1 x", "\0" } do
         it(("garbage is ignored: %q"):format(tostring(garbage)), function()
             dict:safe_set("s:k", garbage)
             dict:safe_set("n:k", garbage)
@@ -91,13 +94,13 @@ describe("the cache's shared dict", function()
         assert.equal("b", payload(one, policy { resurrect_ttl = 60 }, failing("timeout")))
     end)
 
-    it("that is full warns, and the value is served", function()
+    it("that is full is told of, and the value is served", function()
         dict.full = true
         local source = loader("a")
         assert.equal("a", payload(one, policy(), source))
         assert.equal("a", payload(one, policy(), source))
         assert.equal(1, source.calls)
-        assert.same({ "the shared dict takes no more secrets: no memory" }, warned)
+        assert.same({ "name" }, full)
         assert.same({ nil, "planted not_found", "not_found" },
             { payload(one, policy { key = "m", neg_ttl = 5 }, failing("not_found")) })
     end)

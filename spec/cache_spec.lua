@@ -3,21 +3,24 @@
 local cache = require "vault.cache"
 local light = require "spec.support.light"
 local loads = require "spec.support.loads"
+local shelf = require "vault.shelf"
 
 local failing, loader, payload, policy = loads.failing, loads.loader, loads.payload, loads.policy
 
 describe("cache", function()
-    local world, dict, warned, one
+    local world, dict, full, one
 
     local function worker(options)
         options = options or {}
-        return cache.new { dict = not options.alone and dict or nil, now = world.ngx.now,
-                           max_entries = options.max_entries,
-                           warn = function(message) warned[#warned + 1] = message end }
+        return cache.new {
+            shelf = shelf.new { dict = not options.alone and dict or nil,
+                                on_full = function(name) full[#full + 1] = name end },
+            now = world.ngx.now, max_entries = options.max_entries,
+        }
     end
 
     before_each(function()
-        world, warned = light.new(), {}
+        world, full = light.new(), {}
         dict = world:dict()
         one = worker()
     end)
@@ -155,18 +158,6 @@ describe("cache", function()
             payload(one, policy { neg_ttl = 5 }, loader(nil, "two\nlines ", "timeout"))
             assert.same({ nil, "two\nlines ", "timeout" },
                 { payload(one, policy { neg_ttl = 5 }, loader("a")) })
-        end)
-
-        it("keeps a bounded number of misses on a worker", function()
-            one = worker { alone = true, max_entries = 3 }
-            for i = 1, 50 do
-                payload(one, policy { key = "k" .. i, neg_ttl = 5 }, failing("not_found"))
-                local held = 0
-                for _ in pairs(one.misses) do
-                    held = held + 1
-                end
-                assert.is_true(held <= 3)
-            end
         end)
     end)
 

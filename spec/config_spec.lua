@@ -38,6 +38,8 @@ describe("settle", function()
         assert.equal("AWSCURRENT", settle("{vault://aws/n/k}").stage)
         assert.equal("AWSCURRENT", settle("{vault://aws/n/k#1}").stage)
         assert.equal("AWSPREVIOUS", settle("{vault://aws/n/k#2}").stage)
+        local pending = { resource = "n", version = 2, stage = "AWSPENDING" }
+        assert.equal("AWSPENDING", config.settle(pending, nil, function() end).stage)
         local _, message, word = config.settle({ resource = "n", version = 3 }, nil, getenv_of())
         assert.truthy(message)
         assert.equal("bad_reference", word)
@@ -356,6 +358,19 @@ describe("identity", function()
         assert.equal("<" .. config.identity(settled, "name") .. ">",
             config.key(settled, "name", hash))
         assert.equal(config.key(settled, "name", hash), config.key(other, "name", hash))
+    end)
+end)
+
+describe("group", function()
+    it("is who asks, and where, and not for what", function()
+        local function group(settled)
+            return config.group(settled, function(text) return text end)
+        end
+        local one = group { region = "r", endpoint_url = "e", stage = "AWSCURRENT" }
+        assert.equal(one, group { region = "r", endpoint_url = "e", stage = "other", ttl = 5 })
+        assert.not_equal(one, group { region = "r2", endpoint_url = "e" })
+        assert.not_equal(one, group { region = "r", endpoint_url = "e", access_key_id = "a" })
+        assert.not_equal(one, group { region = "r", endpoint_url = "e", assume_role_arn = "a" })
     end)
 end)
 

@@ -5,10 +5,11 @@ local core = require "vault.core"
 local light = require "spec.support.light"
 local rooms = require "spec.support.rooms"
 
-local WANTED = { "vault.cache", "vault.aws", "vault.vaults", "vault.resolve", "vault" }
+local WANTED = { "vault.cache", "vault.aws", "vault.vaults", "vault.resolve", "vault.anew",
+                 "vault.dereference", "vault.node", "vault" }
 
 describe("vault", function()
-    local vault, aws, world, outside, checked, restore
+    local vault, aws, world, outside, checked, restore, files
 
     -- require "vault", in nginx or, with false, outside.
     local function load_vault(in_nginx)
@@ -17,19 +18,27 @@ describe("vault", function()
         local counted = setmetatable({
             check = function() return unpack(checked, 1, 3) end,
         }, { __index = core })
-        local _
-        _, _, _, _, vault, restore = rooms.load(WANTED, {
-            ["vault.fetch"] = aws, ["vault.core"] = counted,
+        local loaded = { rooms.load(WANTED, {
+            ["vault.fetch"] = aws, ["vault.core"] = counted, ["vault.files"] = files,
             ["vault.environment"] = rooms.environment {
                 AWS_REGION = "us-east-1", AWS_CA_BUNDLE = "/bundle.pem", MY_SECRET = "s",
             },
             ["vault.env"] = require("vault.env").new(rooms.environment { MY_SECRET = "s" }.get),
-        })
+        }) }
+        vault, restore = loaded[#WANTED], loaded[#WANTED + 1]
         return vault
     end
 
     before_each(function()
         world, aws, checked = light.new(), rooms.aws(), { true }
+        world.ngx.worker.id = function() return 0 end
+        world.ngx.worker.count = function() return 1 end
+        world.ngx.timer.every = function() return true end
+        aws.share, aws.blocks = function() end, function() return false end
+        files = {
+            remember = function(ca_file) files.asked = { ca_file } end,
+            check = function() files.checks = (files.checks or 0) + 1 end,
+        }
         aws.secrets.db = { AWSCURRENT = '{"k":"v"}' }
         load_vault()
     end)
@@ -56,16 +65,21 @@ describe("vault", function()
             assert.is_true(vault.init { dict = "mine" })
             assert.same({ "info: " .. core.about() }, world.logged)
             vault.get("{vault://aws/db/k}")
-            assert.equal(1, world.ngx.shared.mine.sets)
+            local held = {}
+            for key in pairs(world.ngx.shared.mine.entries) do
+                held[#held + 1] = key:match("^s:%x+$")
+            end
+            assert.equal(1, #held)
         end)
 
         it("takes all its options", function()
             assert.is_true(vault.init {
                 vaults = { { prefix = "my-aws", name = "aws", config = { ttl = 5 } } },
                 dict = "mine", trusted_certificate = "/ca.pem", max_entries = 10,
-                init_timeout = 2.5,
+                init_timeout = 2.5, refresh_rate = 0,
             })
             assert.same({ ca_file = "/ca.pem", init_timeout = 2.5 }, aws.settings)
+            assert.same({ "/ca.pem" }, files.asked)
             assert.equal("v", vault.get("{vault://my-aws/db/k}"))
         end)
 
@@ -92,6 +106,11 @@ describe("vault", function()
             { { max_entries = 0 / 0 }, "max_entries must be greater than 0" },
             { { init_timeout = -1 }, "init_timeout must be greater than 0" },
             { { init_timeout = math.huge }, "init_timeout must be greater than 0" },
+            { { refresh_rate = "10" }, "refresh_rate must be a number" },
+            { { refresh_rate = 0.5 }, "refresh_rate must be 0, or 1 and more" },
+            { { refresh_rate = -1 }, "refresh_rate must be 0, or 1 and more" },
+            { { refresh_rate = math.huge }, "refresh_rate must be 0, or 1 and more" },
+            { { refresh_rate = 0 / 0 }, "refresh_rate must be 0, or 1 and more" },
             { "text", "takes a table of options" }, { true, "takes a table of options" },
         }
         for _, row in ipairs(BAD) do
@@ -130,7 +149,7 @@ describe("vault", function()
         vault.init()
         vault.get("{vault://aws/db/k}")
         vault.init_worker()
-        assert.equal(1, aws.workers)
+        assert.same({ 1, 1 }, { aws.workers, files.checks })
         aws.secrets.db = { AWSCURRENT = '{"k":"v2"}' }
         assert.equal("v2", vault.get("{vault://aws/db/k}"))
     end)
@@ -156,6 +175,30 @@ describe("vault", function()
             end
             assert.has_error(function() vault.get() end)
         end)
+    end)
+
+    it("brings configurations up to date, and tries with them", function()
+        vault.init()
+        local conf = { ["$refs"] = { k = "{vault://aws/db/k}", none = "{vault://aws/none}" } }
+        local given, message, word = vault.update(conf)
+        assert.equal(conf, given)
+        assert.same({ "v", nil, "not_found" }, { conf.k, conf.none, word })
+        assert.is_string(message)
+        assert.same({ "v", nil, 2 }, { vault.try(function(with) return with.k, nil, 2 end, conf) })
+        assert.is_true(vault.warmup({ "{vault://aws/db/k}" }))
+        assert.equal("not_found", (select(3, vault.warmup(conf))))
+    end)
+
+    it("refreshes, flushes, counts", function()
+        vault.init()
+        assert.equal("v", vault.get("{vault://aws/db/k}"))
+        aws.secrets.db = { AWSCURRENT = '{"k":"v2"}' }
+        assert.equal("v", vault.get("{vault://aws/db/k}"))
+        assert.equal("v2", vault.refresh("{vault://aws/db/k}"))
+        aws.secrets.db = { AWSCURRENT = '{"k":"v3"}' }
+        vault.flush()
+        assert.equal("v3", vault.get("{vault://aws/db/k}"))
+        assert.matches('vault_fetches_total{outcome="ok"} 3\n', vault.metrics(), 1, true)
     end)
 
     it("is_reference takes anything", function()
@@ -187,8 +230,17 @@ describe("vault", function()
             restore()
             load_vault(false)
             assert.is_true(vault.init { max_entries = 5 })
+            assert.is_nil(files.asked)
             assert.equal("v", vault.get("{vault://aws/db/k}"))
             assert.equal("s", vault.get("{vault://env/my-secret}"))
+            local conf = { ["$refs"] = { k = "{vault://aws/db/k}" } }
+            vault.init_worker()
+            assert.equal("v", vault.update(conf).k)
+            assert.equal("v", (vault.try(function(with) return with.k end, conf)))
+            assert.is_true(vault.warmup(conf))
+            assert.equal("v", vault.refresh("{vault://aws/db/k}"))
+            vault.flush()
+            assert.equal("", vault.metrics())
             checked = { nil, "planted", "unsupported" }
             assert.same({ nil, "planted", "unsupported" }, { vault.init() })
         end)

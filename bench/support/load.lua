@@ -1,7 +1,7 @@
 -- load - cold fetches by a worker, as fast as it can, at a fixed concurrency.
 --
--- For:   a content location of gateway.lua: light threads that each ask vault.get for one name
---        after the other that nobody asked for before.
+-- For:   content locations of gateway.lua and memory.lua: light threads that each ask vault.get for
+--        one name after the other that nobody asked for before.
 -- Never: the library's inside; HTTP between the load and the worker, which would be measured too.
 
 local ffi = require "ffi"
@@ -59,6 +59,51 @@ function _M.run(concurrency, seconds)
         fetches = #spent, seconds = took / 1e3,
         p50_ms = spent[math.ceil(#spent * 0.50)], p99_ms = spent[math.ceil(#spent * 0.99)],
     }
+end
+
+-- Bytes of this process's memory that it shares with nobody: the dict is not in it.
+local function own_memory()
+    local file = io.open("/proc/self/status")
+    local kilobytes = file:read("*a"):match("RssAnon:%s*(%d+)")
+    file:close()
+    return tonumber(kilobytes) * 1024
+end
+
+local function memory()
+    local dict = ngx.shared.vault_secrets
+    collectgarbage()
+    collectgarbage() -- what the first one finalized
+    return { lua = collectgarbage("count") * 1024, worker = own_memory(),
+             dict = dict:capacity() - dict:free_space() }
+end
+
+local FILLERS = 16
+
+local function ask_until_there(last, failure)
+    while asked < last and not failure.message do
+        asked = asked + 1
+        local value, message = vault.get(
+            ("{vault://aws/bench-%09d/password?ttl=86400}"):format(asked))
+        failure.message = failure.message or not value and message or nil
+    end
+end
+
+-- Have so many more secrets in the cache: bytes in use then { lua, worker, dict }, and those of one
+-- secret { secret_bytes }; or nil and the first failure.
+function _M.fill(secrets)
+    local threads, failure, last = {}, {}, asked + secrets
+    for i = 1, FILLERS do
+        threads[i] = ngx.thread.spawn(ask_until_there, last, failure)
+    end
+    for i = 1, FILLERS do
+        ngx.thread.wait(threads[i])
+    end
+    if failure.message then
+        return nil, failure.message
+    end
+    local used = memory()
+    used.secret_bytes = #vault.get(("{vault://aws/bench-%09d?ttl=86400}"):format(asked))
+    return used
 end
 
 return _M

@@ -76,6 +76,21 @@ function rows_of.gateway(line)
     return rows
 end
 
+local function bytes(figure)
+    return ("%.0f bytes"):format(figure)
+end
+
+function rows_of.memory(line)
+    local rows = {}
+    for i, place in ipairs { { "Lua's heap", "lua_bytes" }, { "the worker", "worker_bytes" },
+                             { "the shared dict", "dict_bytes" } } do
+        local figure = line[place[2]]
+        rows[i] = { ("a secret of %d, in %s"):format(line.secrets, place[1]), bytes(figure),
+                    bytes(line.secret_bytes), times(figure / line.secret_bytes) }
+    end
+    return rows
+end
+
 -- What no function above knows is shown as it is.
 local function as_it_is(text)
     return { { text, "", "", "" } }

@@ -11,6 +11,8 @@ local quote = require("vault.reference").quote
 
 local _M = { VERSION = core._VERSION }
 
+local RENEWAL_MOST = 3 -- seconds
+
 -- Who asks: handed to the engine as they are.
 local CALLER = { "access_key_id", "secret_access_key", "session_token", "assume_role_arn",
                  "role_session_name", "external_id", "sts_endpoint_url" }
@@ -38,12 +40,26 @@ local function check_fields(entity)
     return true
 end
 
+local function may_cache(word)
+    local row = core.words[word]
+    return row ~= nil and row.may_cache
+end
+
+local function may_retry(word)
+    local row = core.words[word]
+    return row ~= nil and row.may_retry
+end
+
 -- What the fetch of `parts` (of vault.reference) goes by; pure.
 --
--- settled   vault.config's, and key: what selects the bytes, hashed
+-- getenv   nil: vault.environment's
+--
+-- settled   vault.config's, and key: what selects the bytes, hashed; group: what it has in common
+--           with others that one call can fetch, hashed; batchable: whether one can; may_cache,
+--           may_retry: function(word) -> boolean
 -- nil, message, word   "bad_reference", "bad_config", "refused"
-function _M.settle(parts, entity)
-    local settled, message, word = config.settle(parts, entity, environment.get)
+function _M.settle(parts, entity, getenv)
+    local settled, message, word = config.settle(parts, entity, getenv or environment.get)
     if not settled then
         return nil, message, word
     end
@@ -54,9 +70,14 @@ function _M.settle(parts, entity)
     end
     settled.resource = parts.resource
     settled.key, message, word = config.key(settled, parts.resource, core.sha256)
-    if not settled.key then
+    if settled.key then
+        settled.group, message, word = config.group(settled, core.sha256)
+    end
+    if not settled.group then
         return nil, message, word
     end
+    settled.batchable = settled.stage == "AWSCURRENT"
+    settled.may_cache, settled.may_retry = may_cache, may_retry
     return settled
 end
 
@@ -64,8 +85,8 @@ local function as_it_is(result)
     return result
 end
 
--- Fetch what `settled` names; who asks for the same key meanwhile joins. As vault.fetch.get.
-function _M.load(settled, on_done)
+-- What the engine is asked for `settled`.
+function _M.request(settled)
     local request = {
         secret_id = settled.resource, stage = settled.stage, region = settled.region,
         endpoint_url = settled.endpoint_url, timeout = settled.timeout,
@@ -73,7 +94,44 @@ function _M.load(settled, on_done)
     for _, field in ipairs(CALLER) do
         request[field] = settled[field]
     end
-    return fetch.get(settled.key, request, on_done or as_it_is)
+    return request
+end
+
+-- What the engine is asked for several of one group, 20 at most.
+function _M.batch(policies)
+    local request, batch = _M.request(policies[1]), {}
+    for i, settled in ipairs(policies) do
+        batch[i] = settled.resource
+    end
+    request.secret_id, request.stage, request.batch = nil, nil, batch
+    return request
+end
+
+-- Where an old value serves meanwhile: who renews it has a pace of his own, and tries again by it.
+-- A call that gets no answer must not be in the way of the next for long.
+local function renewal(request)
+    request.attempts, request.timeout = 1, math.min(request.timeout, RENEWAL_MOST)
+    return request
+end
+
+-- Fetch what `settled` names; who asks for the same key meanwhile joins. As vault.fetch.get.
+-- on_done  nil: the engine's result is given as it is, and not to those who want it kept
+function _M.load(settled, on_done, options)
+    local key = on_done and settled.key or "raw:" .. settled.key
+    local request = _M.request(settled)
+    if options and options.patience then
+        request = renewal(request)
+    end
+    return fetch.get(key, request, on_done or as_it_is, options)
+end
+
+-- Start a fetch of one, or of several of one group, for which nobody waits. As vault.fetch.start.
+function _M.start(settled, on_done)
+    return fetch.start(renewal(_M.request(settled)), on_done)
+end
+
+function _M.start_batch(policies, on_done)
+    return fetch.start(renewal(_M.batch(policies)), on_done)
 end
 
 -- The secret's bytes as the reference wants them: base64_decode undone, but for a SecretBinary,

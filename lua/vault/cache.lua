@@ -1,56 +1,67 @@
--- cache - snapshots of whole secrets, kept on this worker and in the shared dict.
+-- cache - when a secret at hand is good, when it is renewed first, and when an old one serves.
 --
--- For:   ttl, neg_ttl, resurrect_ttl: when a snapshot is good, when a miss is, when an old one
---        still serves. The loader and the clock come in.
--- Never: AWS words, references, the engine.
+-- For:   ttl and resurrect_ttl over what this worker and the shared dict hold. The loader and the
+--        clock come in.
+-- Never: AWS words, references, the engine, whether AWS may be asked (permit), what to renew ahead
+--        of time (refresh).
 --
 -- A snapshot: { payload, binary, version_id, fetched, expires, good_until }. It expires by the
 -- smallest ttl of all who use it. good_until is that moment too, but later while an expired one
--- serves, and 0 from when a newer snapshot takes its place: whoever keeps something cut out of a
--- snapshot asks it.
+-- serves, and 0 from when a newer version takes its place: whoever keeps something cut out of a
+-- snapshot asks it. One that was renewed and is the same version stays the same table.
+--
+-- An entry is what this worker knows of one key: { key, policy (of the smallest ttl), ttl, used,
+-- snapshot, kept (seconds in the dict), recheck (another version may be there) }.
+
+local bounded = require "vault.bounded"
+local permit_of = require "vault.permit"
 
 local _M = {}
 local methods = {}
 local metatable = { __index = methods }
 
 local RETRY_STALE = 1 -- seconds an expired snapshot serves before the next try, after a failed one
+local PATIENCE = 1 -- seconds that anybody waits for a new snapshot while an old one could serve
+local RESURRECT_KEPT = 7 * 86400 -- seconds at most that the dict keeps what nobody renews
+
+local function ignore() end
 
 -- A cache.
 --
--- dict         the shared dict, or nil: then each worker keeps its own
+-- shelf        of vault.shelf
 -- now          function() -> seconds
--- max_entries  snapshots kept on this worker
--- warn         function(message)
+-- started      this configuration's first moment: what never expires is renewed after each reload
+-- max_entries  secrets kept on this worker (10000)
+-- brake        of vault.brake; nil: nothing is held back
+-- news         of vault.news; nil: a worker alone
+-- count        function(name, label, n): metrics
+-- on_entry     function(entry): it has a new expiry, or is new; or, without a snapshot, it is gone
+-- on_change    function(): some value of this worker is not what it was
 function _M.new(options)
-    return setmetatable({
-        dict = options.dict, now = options.now, max_entries = options.max_entries or 10000,
-        warn = options.warn or function() end, snapshots = {}, count = 0,
-        misses = {}, miss_count = 0,
+    local self = setmetatable({
+        shelf = options.shelf, now = options.now, started = options.started or 0,
+        permit = permit_of.new(options), news = options.news, count = options.count or ignore,
+        on_entry = options.on_entry or ignore, on_change = options.on_change or ignore,
     }, metatable)
+    self.entries = bounded.new(options.max_entries or 10000, function(entry)
+        if entry.snapshot then
+            entry.snapshot.good_until, entry.snapshot = 0, nil
+            self.on_entry(entry)
+        end
+    end)
+    self.flushed = self.shelf:flushed()
+    return self
 end
 
--- One text for the dict: the fixed fields in front, the payload, which may hold anything, last.
-local function pack(snapshot)
-    return ("%.3f %s %s\n%s"):format(snapshot.fetched, snapshot.version_id,
-        snapshot.binary and "b" or "s", snapshot.payload)
-end
+-- Expiry ------------------------------------------------------------------------------------------
 
--- A snapshot whose expiry nobody has settled yet.
-local function fresh(payload, binary, version_id, fetched)
-    return { payload = payload, binary = binary, version_id = version_id, fetched = fetched,
-             expires = math.huge, good_until = math.huge }
-end
-
-local function unpack_snapshot(text)
-    if type(text) ~= "string" then
-        return nil
+local function settle_expiry(self, snapshot, ttl)
+    local expires
+    if ttl > 0 then
+        expires = snapshot.fetched + ttl
+    else
+        expires = snapshot.fetched >= self.started and math.huge or self.started
     end
-    local fetched, version_id, kind, at = text:match("^(%d+%.%d+) (%S*) ([bs])\n()")
-    return fetched and fresh(text:sub(at), kind == "b", version_id, tonumber(fetched))
-end
-
-local function settle_expiry(snapshot, ttl)
-    local expires = ttl > 0 and snapshot.fetched + ttl or math.huge
     if expires < snapshot.expires then
         if snapshot.good_until == snapshot.expires then
             snapshot.good_until = expires
@@ -64,116 +75,140 @@ function _M.last_use(policy, snapshot)
     return policy.ttl > 0 and snapshot.fetched + policy.ttl + policy.resurrect_ttl or math.huge
 end
 
-function methods:keep(key, snapshot)
-    local old = self.snapshots[key]
-    if old then
+-- How long the dict keeps what `policy` fetched.
+local function shelf_seconds(policy)
+    return policy.ttl > 0 and policy.ttl + math.min(policy.resurrect_ttl, RESURRECT_KEPT) + 60
+        or math.huge
+end
+
+local function smaller_ttl(left, right)
+    if left == 0 or right == 0 then
+        return left + right
+    end
+    return math.min(left, right)
+end
+
+-- Entries -----------------------------------------------------------------------------------------
+
+-- Whoever asks with a smaller ttl makes it everybody's.
+local function entry_for(self, policy)
+    local entry = self.entries.items[policy.key]
+    if not entry then
+        entry = { key = policy.key, policy = policy, ttl = policy.ttl,
+                  kept = shelf_seconds(policy) }
+        self.entries:put(policy.key, entry)
+        return entry
+    end
+    entry.kept = math.max(entry.kept, shelf_seconds(policy))
+    local ttl = smaller_ttl(entry.ttl, policy.ttl)
+    if ttl ~= entry.ttl then
+        entry.ttl, entry.policy = ttl, policy
+        if entry.snapshot then
+            settle_expiry(self, entry.snapshot, ttl)
+            self.on_entry(entry)
+        end
+    end
+    return entry
+end
+
+-- Take what was read, here or by another worker, as what `entry` has. One of the same version only
+-- makes the old one younger.
+local function adopt(self, entry, read)
+    local old = entry.snapshot
+    local same = old and old.version_id == read.version_id and old.payload == read.payload
+    local snapshot = same and old or { payload = read.payload, binary = read.binary,
+                                       version_id = read.version_id }
+    snapshot.fetched = read.fetched
+    snapshot.expires, snapshot.good_until = math.huge, math.huge
+    settle_expiry(self, snapshot, entry.ttl)
+    entry.snapshot, entry.recheck = snapshot, nil
+    if old and not same then
         old.good_until = 0
-    elseif self.count >= self.max_entries then
-        self:drop()
+        self.on_change()
     end
-    if not old then
-        self.count = self.count + 1
-    end
-    self.snapshots[key] = snapshot
-end
-
--- Forget what this worker holds (the dict keeps its own).
-function methods:drop()
-    for _, snapshot in pairs(self.snapshots) do
-        snapshot.good_until = 0
-    end
-    self.snapshots, self.count = {}, 0
-    self.misses, self.miss_count = {}, 0
-end
-
-function methods:share(key, snapshot)
-    if not self.dict then
-        return
-    end
-    local ok, err = self.dict:safe_set("s:" .. key, pack(snapshot))
-    if not ok then
-        self.warn("the shared dict takes no more secrets: " .. tostring(err))
-    end
-end
-
--- The newest snapshot at hand; the dict is asked where this worker's is no longer good.
-function methods:find(key)
-    local snapshot = self.snapshots[key]
-    if snapshot and snapshot.good_until > self.now() then
-        return snapshot
-    end
-    local shared = self.dict and unpack_snapshot(self.dict:get("s:" .. key))
-    if shared and (not snapshot or shared.fetched > snapshot.fetched) then
-        self:keep(key, shared)
-        return shared
-    end
+    self.on_entry(entry)
     return snapshot
 end
 
--- The snapshot at hand, or nil, and whether it is good for `policy` without being renewed.
-function methods:look(policy)
-    local snapshot = self:find(policy.key)
+-- Another worker may have a newer one. The snapshot of `entry`, and whether it came from there.
+local function look_at_shelf(self, entry)
+    local snapshot = entry.snapshot
+    local read = self.shelf:get(entry.key)
+    if read and (not snapshot or read.fetched > snapshot.fetched
+        or entry.recheck and read.version_id ~= snapshot.version_id) then
+        return adopt(self, entry, read), true
+    end
+    if snapshot and entry.recheck then
+        entry.recheck = nil
+        snapshot.good_until = snapshot.expires
+    end
+    return snapshot, false
+end
+
+-- The snapshot of `entry`, and whether it is good for `policy` without being renewed.
+local function look(self, entry, policy)
+    local snapshot, now, came = entry.snapshot, self.now(), false
+    if not snapshot or snapshot.good_until <= now or snapshot.expires <= now then
+        snapshot, came = look_at_shelf(self, entry)
+    end
+    if came then
+        self.count("vault_hits_total", "dict")
+    end
     if not snapshot then
         return nil, false
     end
-    settle_expiry(snapshot, policy.ttl)
-    local now = self.now()
     return snapshot, snapshot.good_until > now and _M.last_use(policy, snapshot) > now
 end
 
--- word, message of a miss that is young enough for `policy`.
-function methods:find_miss(policy)
-    if policy.neg_ttl <= 0 then
-        return nil
-    end
-    local text = self.misses[policy.key] or self.dict and self.dict:get("n:" .. policy.key)
-    if type(text) ~= "string" then
-        return nil
-    end
-    local at, word, message = text:match("^(%d+%.%d+) (%S+) (.*)$")
-    if at and tonumber(at) + policy.neg_ttl > self.now() then
-        return word, message
-    end
-    return nil
+-- What is at hand for `policy`, and whether it need not be renewed; nothing is fetched.
+function methods:peek(policy)
+    local snapshot, good = look(self, entry_for(self, policy), policy)
+    return snapshot, good and snapshot.expires > self.now()
 end
 
-function methods:keep_miss(policy, message, word)
-    local text = ("%.3f %s %s"):format(self.now(), word, message)
-    if self.dict then
-        self.dict:safe_set("n:" .. policy.key, text, policy.neg_ttl)
-        return
-    end
-    if self.miss_count >= self.max_entries then
-        self.misses, self.miss_count = {}, 0
-    end
-    if not self.misses[policy.key] then
-        self.miss_count = self.miss_count + 1
-    end
-    self.misses[policy.key] = text
-end
+-- Storing -----------------------------------------------------------------------------------------
 
-function methods:forget_miss(key)
-    if self.dict then
-        self.dict:delete("n:" .. key)
-    elseif self.misses[key] then
-        self.misses[key] = nil
-        self.miss_count = self.miss_count - 1
+-- Others hold an older version: they are to look again.
+local function tell(self, key, old, version_id)
+    if old and old.version_id ~= version_id then
+        self.count("vault_changes_total")
+        if self.news then
+            self.news:tell(key)
+        end
     end
 end
 
--- What the fetch of `policy` brought: kept on success, and remembered as a miss where neg_ttl says
--- so. Returns the snapshot.
+local function store_result(self, policy, result)
+    local entry = entry_for(self, policy)
+    local old = entry.snapshot or self.shelf:get(policy.key)
+    local snapshot = adopt(self, entry, {
+        payload = result.payload, binary = result.binary, version_id = result.version_id,
+        fetched = self.now() })
+    self.shelf:put(policy.key, snapshot, entry.kept, policy.resource)
+    tell(self, policy.key, old, snapshot.version_id)
+    return snapshot
+end
+
+local function count_fetch(self, result, word)
+    self.count("vault_fetches_total", result and "ok" or word)
+    if word == "throttled" then
+        self.count("vault_throttles_total")
+    end
+    if result and (result.attempts or 1) > 1 then
+        self.count("vault_retries_total", nil, result.attempts - 1)
+    end
+end
+
+-- What the fetch of `policy` brought, for everybody on the node. Returns the snapshot.
 function methods:store(policy, result, message, word)
+    count_fetch(self, result, word)
+    self.permit:ended(policy, message, not result and word or nil)
     if result then
-        local snapshot = fresh(result.payload, result.binary, result.version_id, self.now())
-        settle_expiry(snapshot, policy.ttl)
-        self:keep(policy.key, snapshot)
-        self:share(policy.key, snapshot)
-        self:forget_miss(policy.key)
-        return snapshot
+        return store_result(self, policy, result)
     end
-    if policy.neg_ttl > 0 and policy.may_cache(word) then
-        self:keep_miss(policy, message, word)
+    local entry = self.entries.items[policy.key]
+    if entry then
+        self:keep_on_shelf(entry)
     end
     return nil
 end
@@ -187,37 +222,146 @@ local function storing(self, policy)
     end
 end
 
+-- Getting -----------------------------------------------------------------------------------------
+
+-- There is an old one: nobody waits long, and nobody is told of a failure while it may serve.
+local function serve_old(self, entry, policy, load)
+    local snapshot, message, word
+    if self.permit:may_renew(policy) then
+        local old = entry.snapshot
+        snapshot, message, word = load(storing(self, policy), PATIENCE)
+        if snapshot then
+            return snapshot
+        end
+        -- While this one waited, the entry may have made room for another.
+        entry = entry_for(self, policy)
+        entry.snapshot = entry.snapshot or old
+    end
+    local good
+    snapshot, good = look(self, entry, policy)
+    if not good and self.now() >= _M.last_use(policy, snapshot) then
+        return nil, message or "its resurrect_ttl is over", word or "timeout"
+    end
+    if not good then
+        self.count("vault_stale_total")
+        snapshot.good_until = self.now() + RETRY_STALE
+    end
+    return snapshot
+end
+
 -- The snapshot for `policy`.
 --
--- policy  { key, ttl, neg_ttl, resurrect_ttl (seconds), may_cache = function(word) -> boolean }
--- load    function(on_done) -> snapshot | nil, message, word; on_done(result, message, word) must
---         be called once when the load ends, and its return value be the snapshot of all who wait
+-- policy  { key, group, resource, ttl, neg_ttl, resurrect_ttl (seconds), may_cache, may_retry =
+--         function(word) -> boolean }
+-- load    function(on_done, patience) -> snapshot | nil, message, word; on_done(result, message,
+--         word) must be called once when the load ends, and its return value be the snapshot of
+--         all who wait. patience: nil, or the seconds after the load's beginning in which it must
+--         return, done or not
 --
 -- snapshot | nil, message, word (the loader's)
 function methods:get(policy, load)
-    local old, good = self:look(policy)
+    local entry = entry_for(self, policy)
+    entry.used = true
+    local old, good = look(self, entry, policy)
     if good then
         return old
     end
-    local word, message = self:find_miss(policy)
-    if not word then
-        local snapshot
-        snapshot, message, word = load(storing(self, policy))
-        if snapshot then
-            settle_expiry(snapshot, policy.ttl) -- who only joined may want a smaller ttl
-            return snapshot
+    self.count("vault_misses_total")
+    if old and self.now() < _M.last_use(policy, old) then
+        return serve_old(self, entry, policy, load)
+    end
+    local miss = self.permit:refusal(policy)
+    if miss then
+        return nil, miss.message, miss.word
+    end
+    local snapshot, message, word = load(storing(self, policy))
+    if snapshot then
+        settle_expiry(self, snapshot, policy.ttl) -- who only joined may want a smaller ttl
+        return snapshot
+    end
+    snapshot, good = self:peek(policy) -- others may have been luckier meanwhile
+    if good then
+        return snapshot
+    end
+    return nil, message, word
+end
+
+-- News --------------------------------------------------------------------------------------------
+
+local function take_news(self, key)
+    local entry = self.entries.items[key]
+    if entry and entry.snapshot then
+        entry.recheck = true
+        look_at_shelf(self, entry)
+    end
+end
+
+-- Any of them may have changed: each is looked at when it is wanted next.
+local function doubt_all(self)
+    local flushed = self.shelf:flushed()
+    if flushed ~= self.flushed then
+        self.flushed = flushed
+        self:drop()
+        return
+    end
+    for _, entry in pairs(self.entries.items) do
+        if entry.snapshot then
+            entry.recheck, entry.snapshot.good_until = true, 0
         end
-        local newer
-        newer, good = self:look(policy) -- while this one waited, others may have been luckier
-        old = newer or old
     end
-    if not old or not good and self.now() >= _M.last_use(policy, old) then
-        return nil, message, word
+    self.on_change()
+end
+
+-- Look at what other workers changed. Cheap where nothing was.
+function methods:read_news()
+    if self.news then
+        self.news:read(function(key) take_news(self, key) end, function() doubt_all(self) end)
     end
-    if not good and self.snapshots[policy.key] == old then
-        old.good_until = self.now() + RETRY_STALE
+end
+
+-- Forget all secrets on the node. Other workers learn of it as of news.
+function methods:flush()
+    self.shelf:flush(self.now())
+    self.flushed = self.shelf:flushed()
+    self:drop()
+end
+
+-- Forget what this worker holds (the dict keeps its own).
+function methods:drop()
+    for _, entry in pairs(self.entries.items) do
+        if entry.snapshot then
+            entry.snapshot.good_until = 0
+        end
     end
-    return old
+    self.entries:clear()
+    self.on_change()
+end
+
+-- For refresh: whether another worker has renewed `entry` since; then it has the newer snapshot.
+function methods:look_again(entry)
+    local _, came = look_at_shelf(self, entry)
+    return came
+end
+
+-- For refresh: nothing came of renewing `entry`; what is there is kept for longer.
+function methods:keep_on_shelf(entry)
+    if entry.snapshot then
+        self.shelf:keep(entry.key, entry.snapshot, entry.kept, entry.policy.resource)
+    end
+end
+
+-- The snapshot for `policy` where it was fetched after the moment `since`, by any worker; else nil.
+function methods:newer(policy, since)
+    local entry = entry_for(self, policy)
+    self:look_again(entry)
+    local snapshot = entry.snapshot
+    return snapshot and snapshot.fetched > since and snapshot or nil
+end
+
+-- Fetch the secret of `policy` whatever is at hand; that stays where it fails.
+-- load as in get(); snapshot | nil, message, word
+function methods:fetch(policy, load)
+    return load(storing(self, policy))
 end
 
 return _M

@@ -122,6 +122,12 @@ local FIELDS = {
       variables = { "KONG_VAULT_AWS_TIMEOUT" } },
 }
 
+-- The names of all that is settled, in the order in which people are told of it.
+_M.NAMES = { REGION.name }
+for _, field in ipairs(FIELDS) do
+    _M.NAMES[#_M.NAMES + 1] = field.name
+end
+
 -- nil, "" and the null of cjson and ngx are not set.
 local function is_set(value)
     return value ~= nil and value ~= "" and type(value) ~= "userdata"
@@ -199,6 +205,10 @@ end
 
 local STAGES = { "AWSCURRENT", "AWSPREVIOUS" }
 
+local function stage_of(parts)
+    return parts.stage or STAGES[parts.version or 1]
+end
+
 -- Static keys come as a pair; half of one must not fall back to the machine's own credentials.
 local function check_keys(settled)
     local id, key = settled.access_key_id, settled.secret_access_key
@@ -225,7 +235,8 @@ end
 
 -- Interface ---------------------------------------------------------------------------------------
 
--- Settle what `parts` (of vault.reference: resource, config?, version?) asks of an aws vault.
+-- Settle what `parts` (of vault.reference: resource, config?, version?) asks of an aws vault; a
+-- `stage` in it goes before its version.
 --
 -- entity  the config of its vaults entity; nil for the strategy itself ("{vault://aws/...}")
 -- getenv  name -> string or nil
@@ -247,7 +258,7 @@ function _M.settle(parts, entity, getenv)
     if options.prefix ~= nil then
         return nil, "the reference's option prefix is for env vaults only", "bad_reference"
     end
-    local settled = { origin = {}, stage = STAGES[parts.version or 1] }
+    local settled = { origin = {}, stage = stage_of(parts) }
     if not settled.stage then
         return nil, "the version is not #1 (AWSCURRENT) or #2 (AWSPREVIOUS)", "bad_reference"
     end
@@ -273,18 +284,31 @@ local function pack(values, count)
     return table.concat(packed, ";")
 end
 
+local ASKS = 9
+
+-- Who asks, and where: what one call has in common for many secrets.
+local function who_asks(settled)
+    local role = settled.assume_role_arn
+    return {
+        settled.access_key_id, settled.secret_access_key, settled.session_token,
+        role, role and settled.role_session_name, role and settled.external_id,
+        role and settled.sts_endpoint_url, settled.endpoint_url, settled.region,
+    }
+end
+
 -- The text of what selects the bytes of `resource`: whose credentials, role, endpoint, region,
 -- name and stage; not policy (ttls, timeout, base64_decode). The static keys are in it, both
 -- halves: whoever knows only another's key id must not meet his secrets in the cache. So it is
 -- for hashing, never for showing.
 function _M.identity(settled, resource)
-    local role = settled.assume_role_arn
-    return pack({
-        settled.access_key_id, settled.secret_access_key, settled.session_token,
-        role, role and settled.role_session_name, role and settled.external_id,
-        role and settled.sts_endpoint_url,
-        settled.endpoint_url, settled.region, resource, settled.stage,
-    }, 11)
+    local selects = who_asks(settled)
+    selects[ASKS + 1], selects[ASKS + 2] = resource, settled.stage
+    return pack(selects, ASKS + 2)
+end
+
+-- `hash` of the same without resource and stage: secrets of one group can come by one call.
+function _M.group(settled, hash)
+    return hash(pack(who_asks(settled), ASKS))
 end
 
 -- The cache key: `hash` (text -> text) of the identity.

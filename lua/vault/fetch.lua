@@ -1,17 +1,18 @@
--- fetch - the only caller of the C engine.
+-- fetch - one fetch of one secret on the node, and all who wait for it.
 --
--- For:   one fetch per key and worker, shared by all who ask for it; waiting where the phase can
---        wait, blocking in init and on the command line, starting without waiting elsewhere; the
---        collector, which takes what the engine's thread has finished.
--- Never: caching, references, retries (C's).
+-- For:   one fetch per key and worker, shared by all who ask for it, and one per key and node, by a
+--        lock; waiting where the phase can wait, blocking in init and on the command line, starting
+--        without waiting elsewhere.
+-- Never: caching, references, retries (C's), the engine's results (collector).
 --
 -- A fetch belongs to the worker. A request only waits on a semaphore: whoever is killed while it
 -- waits (a client that left) takes nothing along.
 
+local collector = require "vault.collector"
 local core = require "vault.core"
+local watch_of = require "vault.watch"
 
 local ngx = ngx -- luacheck: ignore 431; nil on the command line
-local port = core.port
 
 local _M = {}
 
@@ -23,27 +24,24 @@ local YIELDABLE = {
     server_rewrite = true, rewrite = true, access = true, content = true, timer = true,
     preread = true, ssl_cert = true, ssl_client_hello = PATCHED, ssl_session_fetch = PATCHED,
 }
-local POLL_FIRST, POLL_MOST = 0.001, 0.01 -- seconds
-local FAR = 2 ^ 20 -- seconds; the timer that fires before its time when the worker leaves
-local RECEIVE_MOST = 2 ^ 30 -- milliseconds
-local LOOK = 1 -- seconds after which a waiter looks whether the collector is still there
+local COLLECT_MOST = 0.01 -- seconds between two looks of a waiter where nobody collects for it
+local LOOK = 1 -- seconds after which a waiter looks whether somebody still collects or watches
+local SHORTEST = 0.001 -- seconds; for less nginx does not wait, and its clock would stand still
+local HOLDERS_MOST = 2 -- other workers waited for in vain, after which this one goes on by itself
 local FAILED_MOST = 1000
 local GRACE = 1 -- seconds a waiter gives the engine beyond the fetch's own timeout
 
-local settings = {} -- for the engine: ca_file
 local init_timeout, init_spent = 10, 0
+local locks, failures, watch -- nil: a worker alone
 local late -- the sentence for a module that came too late to see the environment
 
--- key -> record, and number -> record: { key, number, on_done, semaphore, waiters, done, result,
--- message, word }
-local by_key, by_number = {}, {}
+-- key -> record: { key, request, on_done, peek, semaphore, waiters, done, result, message, word,
+-- token, holder, holders, began }. Where `holder` is set another worker of the node fetches it.
+local by_key = {}
 
 -- key -> record of a failure for which nobody waited: it is for the next who asks where nobody can
 -- wait, or he would be told "pending" for ever.
 local failed, failed_count = {}, 0
-
-local collecting = false
-local asked_for_collector -- when its timer was made; past lua_max_running_timers none comes of it
 
 local ENVIRONMENT_WORDS = { no_credentials = true, no_region = true, bad_profile = true }
 
@@ -56,11 +54,21 @@ if core.captured_here and phase() ~= "init" then
         .. "environment: load it in init_by_lua)"
 end
 
--- Set what the engine goes by: ca_file (path or nil), init_timeout (seconds for all blocking
--- fetches of one init or init_worker together).
+-- ca_file       path or nil
+-- init_timeout  seconds for all blocking fetches of one init or init_worker together
 function _M.configure(options)
-    settings.ca_file = options.ca_file
+    collector.configure(options)
     init_timeout = options.init_timeout or init_timeout
+end
+
+-- From now on one fetch per key and node.
+--
+-- locks     of vault.locks
+-- failures  { put(token, message, word), get(token) -> message, word }: how a fetch of another
+--           worker failed
+function _M.share(options)
+    locks, failures = options.locks, options.failures
+    watch = watch_of.new(locks)
 end
 
 local function explain(message, word)
@@ -82,7 +90,7 @@ local function hand_over(on_done, result, message, word)
     return kept, message, word
 end
 
--- Collecting --------------------------------------------------------------------------------------
+-- Ends --------------------------------------------------------------------------------------------
 
 local function take_failure(key)
     local record = failed[key]
@@ -103,172 +111,150 @@ local function keep_failure(record)
     failed[record.key], failed_count = record, failed_count + 1
 end
 
-local function finish(number, result, message, word)
-    local record = by_number[number]
-    by_number[number] = nil
-    if not record then
-        return
-    end
+-- All who wait for `record` are served.
+local function conclude(record, kept, message, word)
     by_key[record.key] = nil
-    record.result, record.message, record.word = hand_over(record.on_done, result, message, word)
-    record.done = true
+    record.result, record.message, record.word, record.done = kept, message, word, true
     keep_failure(record)
     record.semaphore:post(record.waiters + 1)
 end
 
--- Take all that is finished. Does not yield, so nobody can be killed in the middle of it.
-local function take_finished()
-    local number, result, message, word = port:take()
-    while number do
-        finish(number, result, message, word)
-        number, result, message, word = port:take()
+-- Whoever was killed while it waited has left its semaphore.
+local function waiting(record)
+    return function()
+        return record.semaphore:count() < 0
     end
 end
 
--- Whoever was killed while it waited has left its semaphore.
-local function anybody_waits()
-    for _, record in pairs(by_number) do
-        if record.semaphore:count() < 0 then
-            return true
+-- Others wait for the lock: they are told of a failure before it is free.
+local function ending(record)
+    return function(result, message, word)
+        local kept
+        kept, message, word = hand_over(record.on_done, result, message, word)
+        if record.token then
+            if word then
+                failures.put(record.token, message, word)
+            end
+            locks:release(record.key, record.token)
         end
+        conclude(record, kept, message, word)
+    end
+end
+
+-- Beginnings --------------------------------------------------------------------------------------
+
+local begin
+
+local function seconds_of(request)
+    return (request.timeout or 10) + GRACE
+end
+
+-- Whether another worker has kept what `record` is for, which is its end then.
+local function is_kept(record)
+    local ok, kept = pcall(record.peek)
+    if ok and kept then
+        conclude(record, kept)
+        return true
     end
     return false
 end
 
--- A worker that leaves is not kept by fetches that nobody waits for.
-local function is_idle()
-    return port:pending() == 0 or ngx.worker.exiting() and not anybody_waits()
-end
-
-local function poll_until_idle()
-    local pause = POLL_FIRST
-    while not is_idle() do
-        local before = port:pending()
-        take_finished()
-        pause = port:pending() < before and POLL_FIRST or math.min(pause * 2, POLL_MOST)
-        if not is_idle() then
-            ngx.sleep(pause)
+-- The other worker has come to an end: with a value, with a failure, or with nothing, as where it
+-- was killed or the dict takes no more; then this worker fetches.
+local function ending_elsewhere(record)
+    return function()
+        if is_kept(record) then
+            return
         end
-    end
-end
-
-local function folders()
-    return core.getenv("TMPDIR") or "/tmp", "/dev/shm", ngx.config.prefix()
-end
-
--- The collector's connection to the engine; nil where there can be none.
-local function connect()
-    local path = port:listen(folders())
-    if not path then
-        return nil
-    end
-    local socket = ngx.socket.tcp()
-    socket:settimeouts(1000, 1000, RECEIVE_MOST)
-    local ok = socket:connect("unix:" .. path)
-    if not ok or not port:accept() then
-        port:hang_up()
-        socket:close()
-        return nil
-    end
-    return socket
-end
-
-local function listen_for_wakeups()
-    local socket = connect()
-    if not socket then
-        ngx.log(ngx.WARN, "vault: no Unix socket can be made; fetches are polled for")
-        return
-    end
-    repeat
-        take_finished()
-        local byte, err = socket:receive(1)
-    until not byte and err ~= "timeout"
-    socket:close()
-end
-
-local function collect(premature, kind)
-    if collecting then
-        return
-    end
-    collecting = true
-    if not premature and kind == "resident" then
-        local ok, err = pcall(listen_for_wakeups)
-        if not ok then
-            ngx.log(ngx.ERR, "vault: the collector failed: ", err)
+        local message, word = failures.get(record.holder)
+        record.holder = nil
+        if not message then
+            local ok
+            ok, message, word = begin(record)
+            if ok then
+                return
+            end
         end
-        port:hang_up()
-    end
-    -- Whoever still waits is served; after that each waiter finds no collector and sees to it.
-    local ok, err = pcall(poll_until_idle)
-    collecting, asked_for_collector = false, nil
-    if not ok then
-        ngx.log(ngx.ERR, "vault: collecting failed: ", err)
+        conclude(record, nil, message, word)
     end
 end
 
-local function start_collector(kind)
-    if collecting or asked_for_collector and ngx.now() < asked_for_collector + LOOK then
-        return
+-- Whoever had the lock a moment ago may have brought what this fetch is for.
+local function conclude_early(record)
+    local ok, kept = pcall(record.peek)
+    if not ok or not kept then
+        return false
     end
-    asked_for_collector = ngx.timer.at(0, collect, kind) and ngx.now() or nil
+    locks:release(record.key, record.token)
+    conclude(record, kept)
+    return true
 end
 
--- Runs when the worker leaves: a collector blocked in receive would keep it alive.
-local function leave(premature)
-    if premature then
-        port:hang_up()
-    else
-        ngx.timer.at(FAR, leave)
+-- Begin to fetch, or to wait for whoever does on this node. true | nil, message, word
+function begin(record)
+    record.began = ngx.now()
+    if locks and record.peek and record.holders < HOLDERS_MOST then
+        record.token, record.holder = locks:take(record.key, seconds_of(record.request))
+    end
+    if record.token and conclude_early(record) then
+        return true
+    end
+    if record.holder then
+        record.holders = record.holders + 1
+        watch:add(record.key, record.holder, ending_elsewhere(record), waiting(record))
+        return true
+    end
+    if record.token and is_kept(record) then -- by who had the lock when this worker looked before
+        locks:release(record.key, record.token)
+        return true
+    end
+    local ok, message, word = collector.submit(record.request, ending(record), waiting(record))
+    if not ok and record.token then
+        locks:release(record.key, record.token)
+    end
+    return ok, message, word
+end
+
+-- Waiting -----------------------------------------------------------------------------------------
+
+-- Whether somebody sees to the end of `record`.
+local function is_seen_to(record)
+    if record.holder then
+        return watch:ensure()
+    end
+    return collector.ensure()
+end
+
+local function look(record)
+    collector.take()
+    if record.holder then
+        watch:look(record.key)
     end
 end
 
--- Call in init_worker: starts the resident collector, so that fetches are collected the moment
--- they finish. Without it they are polled for.
-function _M.init_worker()
-    init_spent = 0
-    start_collector("resident")
-    ngx.timer.at(FAR, leave)
-end
-
--- Fetching ----------------------------------------------------------------------------------------
-
-local function start(key, request, on_done)
-    local number, message, word = port:submit(request, settings)
-    if not number then
-        return nil, message, word
-    end
-    local record = {
-        key = key, number = number, on_done = on_done, waiters = 0,
-        semaphore = require("ngx.semaphore").new(),
-    }
-    by_key[key], by_number[number] = record, record
-    return record
-end
-
--- Without a collector (the worker takes no more timers) whoever waits collects.
+-- Where the worker takes no more timers whoever waits looks for itself.
 local function wait_step(record, left)
-    start_collector("polling")
-    if collecting then
+    if is_seen_to(record) then
         return record.semaphore:wait(math.min(left, LOOK))
     end
-    take_finished()
-    return record.done or record.semaphore:wait(math.min(left, POLL_MOST))
+    look(record)
+    return record.done or record.semaphore:wait(math.min(left, COLLECT_MOST))
 end
 
-local function wait(record, seconds)
-    local deadline = ngx.now() + seconds
+-- Who comes when the time is over looks once: perhaps nobody else does.
+local function wait(record, deadline)
     record.waiters = record.waiters + 1
-    while not record.done do
-        local left = deadline - ngx.now()
-        if left <= 0 then
-            return nil, "the engine did not answer in time", "timeout"
-        end
-        wait_step(record, left)
+    repeat
+        wait_step(record, math.max(deadline - ngx.now(), 0))
+    until record.done or deadline - ngx.now() < SHORTEST
+    if not record.done then
+        return nil, "the engine did not answer in time", "timeout"
     end
     return record.result, record.message, record.word
 end
 
-local function block(request, on_done)
+-- Run `request` on this thread, within what is left of init's time.
+local function block(request)
     local left = init_timeout - init_spent
     if ngx and left <= 0 then
         return nil, ("the init_timeout of %s s is used up"):format(init_timeout), "timeout"
@@ -277,19 +263,19 @@ local function block(request, on_done)
     if ngx and left < (request.timeout or 10) then
         request.timeout = math.max(left, 0.001)
     end
-    local result, message, word = core.run(request, settings)
+    local result, message, word = collector.run(request)
     if ngx then
         ngx.update_time()
         init_spent = init_spent + ngx.now() - began
     end
-    return hand_over(on_done, result, message, word)
+    return result, message, word
 end
 
 -- For phases that cannot wait: what is known already, or what came of the last fetch for which
 -- nobody waited.
 local function not_waiting(record, now_in)
-    start_collector("polling")
-    take_finished()
+    is_seen_to(record)
+    look(record)
     local failure = take_failure(record.key)
     if record.done then
         return record.result, record.message, record.word
@@ -301,6 +287,31 @@ local function not_waiting(record, now_in)
         "pending"
 end
 
+-- Interface ---------------------------------------------------------------------------------------
+
+-- Whether this phase blocks.
+function _M.blocks()
+    local now_in = phase()
+    return now_in == "init" or now_in == "init_worker"
+end
+
+-- Call in init_worker: see vault.collector.
+function _M.init_worker()
+    init_spent = 0
+    collector.init_worker()
+end
+
+local function new_record(key, request, on_done, options)
+    return { key = key, request = request, on_done = on_done, waiters = 0, holders = 0,
+             peek = options and options.peek, semaphore = require("ngx.semaphore").new() }
+end
+
+local function deadline_of(record, options)
+    local seconds = seconds_of(record.request)
+    local patience = options and options.patience
+    return record.began + (patience and math.min(patience, seconds) or seconds)
+end
+
 -- Fetch one secret.
 --
 -- key      what selects the bytes: who asks for the same key while a fetch is under way joins it
@@ -310,29 +321,67 @@ end
 --          Its upvalues must not be variables of a function that waits for this one to return: a
 --          light thread that is killed takes those along.
 --          result: { payload, binary, version_id, arn, attempts }
+-- options  nil, or { patience, peek }: seconds after the fetch's beginning in which this call is
+--          over, the fetch done or not; function() -> what another worker has kept since. Without
+--          peek nothing of it is kept where other workers find it, and none is waited for.
 --
 -- context: any. In phases that cannot wait the fetch is started: nil, message, "pending", or what
 -- the fetch before this one failed with, where nobody has been told. In exit_worker: "cancelled".
 -- value | nil, message, word
-function _M.get(key, request, on_done)
+function _M.get(key, request, on_done, options)
     local now_in = phase()
-    if now_in == "init" or now_in == "init_worker" then
-        return block(request, on_done)
+    if _M.blocks() then
+        return hand_over(on_done, block(request))
     end
     if now_in == "exit_worker" then -- no timer, no connection, and nobody to collect
         return nil, "the worker is leaving", "cancelled"
     end
-    local record, message, word = by_key[key], nil, nil
+    local record = by_key[key]
     if not record then
-        record, message, word = start(key, request, on_done)
-    end
-    if not record then
-        return nil, message, word
+        record = new_record(key, request, on_done, options)
+        by_key[key] = record
+        local ok, message, word = begin(record)
+        if not ok then
+            by_key[key] = nil
+            return nil, message, word
+        end
     end
     if YIELDABLE[now_in] then
-        return wait(record, (request.timeout or 10) + GRACE)
+        return wait(record, deadline_of(record, options))
     end
     return not_waiting(record, now_in)
+end
+
+-- Start a fetch for which nobody waits, whoever else fetches the same. `on_done` as above; what it
+-- returns is nobody's. true | nil, message, word
+function _M.start(request, on_done)
+    return collector.submit(request, function(...)
+        hand_over(on_done, ...)
+    end, function()
+        return false
+    end)
+end
+
+-- Fetch several secrets in one call: request.batch instead of secret_id. Blocks in init and
+-- init_worker; nowhere else.
+-- { entries, attempts } | nil, message, word
+function _M.run_batch(request)
+    local result, message, word = block(request)
+    return result, message and explain(message, word), word
+end
+
+-- How the fetch of one secret goes, without the value; blocks.
+--
+-- request  as for get, and key (the member that is wanted) and base64_decode
+--
+-- context: the command line
+-- { ok, word, message?, attempts, region?, partition?, region_from?, endpoint?, source?,
+--   expires? (seconds since 1970), http_status?, request_id?, skew (seconds),
+--   tried = { { what, word, why? }, .. }, and of a secret that came: version_id?, arn?,
+--   payload_type, value_word, value_message? }
+-- nil, message, word: the engine cannot run
+function _M.explain(request)
+    return collector.explain(request)
 end
 
 return _M

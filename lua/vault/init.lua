@@ -1,22 +1,38 @@
 -- vault - references to secrets become their values: the facade.
 --
--- For:   require "vault": init, init_worker, get, is_reference, parse_reference.
+-- For:   require "vault": init, init_worker, get, update, try, warmup, refresh, flush, metrics,
+--        is_reference, parse_reference.
 -- Never: logic; each function is a line or two on the rooms behind it.
 
-local cache = require "vault.cache"
+local anew = require "vault.anew"
+local attempt = require "vault.attempt"
 local config = require "vault.config"
 local core = require "vault.core"
+local dereference = require "vault.dereference"
 local environment = require "vault.environment"
 local fetch = require "vault.fetch"
+local files = require "vault.files"
+local node = require "vault.node"
 local reference = require "vault.reference"
 local resolve = require "vault.resolve"
 local vaults = require "vault.vaults"
 
 local _M = { _VERSION = core._VERSION }
 
-local DICT = "vault_secrets"
 local OPTIONS = { vaults = "table", dict = "string", trusted_certificate = "string",
-                  max_entries = "number", init_timeout = "number" }
+                  max_entries = "number", init_timeout = "number", refresh_rate = "number" }
+
+local function check_number(name, value)
+    local is_rate = name == "refresh_rate"
+    local good = value > 0 and value < math.huge
+    if is_rate then
+        good = value == 0 or good and value >= 1
+    end
+    if not good then
+        error(("vault.init: %s must be %s"):format(name,
+            is_rate and "0, or 1 and more" or "greater than 0"), 4)
+    end
+end
 
 local function check_options(options)
     if type(options) ~= "table" then
@@ -29,27 +45,10 @@ local function check_options(options)
         if type(value) ~= OPTIONS[name] then
             error(("vault.init: %s must be a %s"):format(name, OPTIONS[name]), 3)
         end
-        if OPTIONS[name] == "number" and not (value > 0 and value < math.huge) then
-            error(("vault.init: %s must be greater than 0"):format(name), 3)
+        if OPTIONS[name] == "number" then
+            check_number(name, value)
         end
     end
-end
-
-local function warn(message)
-    ngx.log(ngx.WARN, "vault: ", message)
-end
-
-local function set_up_cache(options)
-    local name = options.dict or DICT
-    local dict = ngx.shared[name]
-    if not dict then
-        warn("no lua_shared_dict " .. name .. ": each worker caches for itself")
-    end
-    resolve.configure {
-        now = ngx.now, dict = dict, max_entries = options.max_entries,
-        cache = cache.new { dict = dict, now = ngx.now, warn = warn,
-                            max_entries = options.max_entries },
-    }
 end
 
 -- Call in init_by_lua. `vault.init()` alone works; every option has a default.
@@ -58,8 +57,10 @@ end
 -- dict                 name of the lua_shared_dict ("vault_secrets")
 -- trusted_certificate  file of CA certificates, or "system"; else AWS_CA_BUNDLE, SSL_CERT_FILE, the
 --                      system's trust store
--- max_entries          values kept on each worker (10000)
+-- max_entries          secrets, and values, kept on each worker (10000)
 -- init_timeout         seconds for all fetches of init together (10)
+-- refresh_rate         calls of BatchGetSecretValue a second with which this node renews secrets
+--                      (10); 0: as many as it takes
 --
 -- context: init_by_lua*, or the command line
 -- true | nil, message, "unsupported": this nginx and libcurl cannot share a process (also logged).
@@ -68,12 +69,12 @@ function _M.init(options)
     options = options or {}
     check_options(options)
     vaults.set(options.vaults or {})
-    fetch.configure {
-        ca_file = config.trusted_certificate(options.trusted_certificate, environment.get),
-        init_timeout = options.init_timeout,
-    }
+    local ca_file = config.trusted_certificate(options.trusted_certificate, environment.get)
+    fetch.configure { ca_file = ca_file, init_timeout = options.init_timeout }
     if ngx and ngx.shared then
-        set_up_cache(options)
+        node.configure { dict = options.dict, max_entries = options.max_entries,
+                         rate = options.refresh_rate }
+        files.remember(ca_file)
         ngx.log(ngx.INFO, core.about())
     end
     local ok, message, word = core.check()
@@ -83,12 +84,14 @@ function _M.init(options)
     return ok, message, word
 end
 
--- Call in init_worker_by_lua: fetches of this worker are collected the moment they finish, and what
--- the master read at start is looked up anew.
+-- Call in init_worker_by_lua: from then on this worker renews what it uses before it expires,
+-- shares its fetches with the other workers and learns of theirs. A warning names each file of the
+-- credential chain that the master could read and the worker cannot.
 --
 -- context: init_worker_by_lua*
 function _M.init_worker()
-    resolve.drop()
+    node.init_worker()
+    files.check()
     fetch.init_worker()
 end
 
@@ -106,6 +109,58 @@ function _M.get(text)
         error("the reference must be a string", 2)
     end
     return resolve.get(text)
+end
+
+-- Bring the values of a configuration up to date, in place. A table in `conf`, or conf itself, with
+-- a field "$refs" = { field = reference } has references in these fields; the same for an array or
+-- a map, with a table of references. Costs a comparison where nothing has changed.
+--
+-- context: any; where a value has to be fetched, as get
+-- conf; also message, word of the first reference without a value: its field stays as it is
+function _M.update(conf)
+    return dereference.update(conf)
+end
+
+-- Call `callback(conf)` with conf's values up to date; where it fails, look whether AWS has other
+-- values, and call it once more with them. See vault.attempt.
+--
+-- callback  function(conf) -> anything true, ... | nil, err
+-- options   nil, or { stages = true }: then with the values of AWSPENDING, and of AWSPREVIOUS
+--
+-- context: phases that can wait
+-- what the callback returned last
+function _M.try(callback, conf, options)
+    return attempt.try(callback, conf, options)
+end
+
+-- Have all that `conf` refers to, in "$refs" or as a field's own text, before it is needed.
+--
+-- context: init_by_lua*, where it blocks and fetches twenty secrets at a time; elsewhere as get
+-- true | nil, message, word: of the first reference without a value; all others have theirs
+function _M.warmup(conf)
+    return dereference.warmup(conf)
+end
+
+-- Fetch the secret of a reference now, for all workers.
+--
+-- context: as get
+-- string | nil, message, word; where it fails, get goes on with what it had
+function _M.refresh(text)
+    if type(text) ~= "string" then
+        error("the reference must be a string", 2)
+    end
+    return anew.refresh(text)
+end
+
+-- Forget all secrets on this node. Each is fetched again when it is wanted; until then there is
+-- nothing to fall back on. context: any
+function _M.flush()
+    node.flush()
+end
+
+-- Counters of the node and gauges of this worker, in Prometheus's text format. context: any
+function _M.metrics()
+    return node.metrics()
 end
 
 -- Whether `text` has the outer shape of a reference. Never raises; context: any.

@@ -4,6 +4,7 @@
 --        hot path, which is one look-up in a table.
 -- Never: which config wins, expiry arithmetic, the engine.
 
+local bounded = require "vault.bounded"
 local cache_of = require "vault.cache"
 local core = require "vault.core"
 local reference_of = require "vault.reference"
@@ -11,35 +12,59 @@ local vaults = require "vault.vaults"
 
 local _M = {}
 
-local NEXT_SPLIT = { not_found = true, access_denied = true }
+-- The words on which another split of an APISIX path is tried.
+_M.NEXT_SPLIT = { not_found = true, access_denied = true }
 
 local cache, dict -- nil: nothing is cached (command line)
 local now = os.time
-local max_entries = 10000
--- reference -> { value, snapshot, last }: last is when the snapshot stops to serve this reference,
--- renewed or not
-local values, count = {}, 0
-local splits = {} -- shape of an APISIX path -> which split worked
+local warn = function() end
+-- reference -> { value, snapshot, entry, last, policy, vault, parts, spoilt }: last is when the
+-- snapshot stops to serve this reference, renewed or not; entry is the cache's, or as good as that;
+-- spoilt: the value is of a version before the snapshot's
+local values = bounded.new(10000)
+local splits = bounded.new(10000) -- shape of an APISIX path -> which split worked
+local hits = 0
 
 -- Forget what this worker holds.
 function _M.drop()
-    values, count, splits = {}, 0, {}
+    values:clear()
+    splits:clear()
     if cache then
         cache:drop()
     end
 end
 
--- cache (of vault.cache), dict, now: as there; max_entries: values kept on this worker. Values of
--- before are forgotten: they came of other vaults.
+-- cache (of vault.cache), dict, now: as there; max_entries: values kept on this worker; warn:
+-- function(message). Values of before are forgotten: they came of other vaults.
 function _M.configure(options)
     _M.drop()
     cache, dict, now = options.cache, options.dict, options.now
-    max_entries = options.max_entries or 10000
+    warn = options.warn or warn
+    values = bounded.new(options.max_entries or 10000)
+    splits = bounded.new(options.max_entries or 10000)
 end
 
-local function may_cache(word)
-    local row = core.words[word]
-    return row ~= nil and row.may_cache
+-- How many answers came out of this worker's table since the last call.
+function _M.take_hits()
+    local count = hits
+    hits = 0
+    return count
+end
+
+-- For the fetch of `settled`: made in a function that returns, since what a light thread that waits
+-- has for variables goes with it where it is killed.
+local function peeking(settled)
+    return function()
+        local snapshot, good = cache:peek(settled)
+        return good and snapshot or nil
+    end
+end
+
+-- What the cache fetches `settled` with; peek: function() -> what another worker has fetched since.
+function _M.loading(vault, settled, peek)
+    return function(on_done, patience)
+        return vault.strategy.load(settled, on_done, { peek = peek, patience = patience })
+    end
 end
 
 -- The whole secret: a snapshot, and what it was settled with.
@@ -48,29 +73,32 @@ local function snapshot_of(vault, parts)
     if not settled then
         return nil, message, word
     end
+    settled.vault = parts.id or parts.name
     local snapshot
     if cache then
-        settled.may_cache = may_cache
-        snapshot, message, word = cache:get(settled, function(on_done)
-            return vault.strategy.load(settled, on_done)
-        end)
+        snapshot, message, word = cache:get(settled, _M.loading(vault, settled, peeking(settled)))
     else
         snapshot, message, word = vault.strategy.load(settled)
     end
     return snapshot, message, word, settled
 end
 
--- what: "secret" or "variable", for the message
+-- What is amiss with the key of `parts`, for people; what: "secret" or "variable".
+function _M.say_key(parts, what, message)
+    return ('key "%s" of %s "%s": %s'):format(reference_of.quote(parts.key), what,
+        reference_of.quote(parts.resource), message)
+end
+
 local function member(text, parts, what)
     local value, message, word = core.extract(text, parts.key)
     if not value then
-        return nil, ('key "%s" of %s "%s": %s'):format(reference_of.quote(parts.key), what,
-            reference_of.quote(parts.resource), message), word
+        return nil, _M.say_key(parts, what, message), word
     end
     return value
 end
 
-local function cut(strategy, settled, snapshot, parts)
+-- The value that `parts` means, out of a snapshot. string | nil, message, word
+function _M.cut(strategy, settled, snapshot, parts)
     if not parts.key then
         return strategy.decode(settled, snapshot.payload, snapshot.binary)
     end
@@ -87,8 +115,11 @@ local function read(vault, parts)
     if not snapshot then
         return nil, message, word
     end
-    local entry = { snapshot = snapshot, last = cache and cache_of.last_use(settled, snapshot) }
-    entry.value, message, word = cut(vault.strategy, settled, snapshot, parts)
+    local entry = { snapshot = snapshot, last = cache and cache_of.last_use(settled, snapshot),
+                    entry = cache and cache.entries.items[settled.key]
+                        or { key = settled.key, policy = settled },
+                    policy = settled, vault = vault, parts = parts }
+    entry.value, message, word = _M.cut(vault.strategy, settled, snapshot, parts)
     return entry.value, message, word, entry
 end
 
@@ -97,17 +128,19 @@ local function shape_of(parts, many)
 end
 
 local function split_of(shape)
-    return splits[shape] or dict and dict:get("split:" .. shape)
+    local known = splits.items[shape]
+    return known and known.which or dict and dict:get("split:" .. shape)
 end
 
 local function remember_split(shape, which)
-    splits[shape] = which
+    splits:put(shape, { which = which })
     if dict then
         dict:safe_set("split:" .. shape, which)
     end
 end
 
-local function with(parts, candidate)
+-- `parts` with the resource and key of one split.
+function _M.with(parts, candidate)
     return { name = parts.name, id = parts.id, config = parts.config, version = parts.version,
              resource = candidate.resource, key = candidate.key }
 end
@@ -129,14 +162,14 @@ local function read_split(vault, parts)
     end
     local value, message, word, entry, first_message, first_word
     for _, i in ipairs(order) do
-        value, message, word, entry = read(vault, with(parts, candidates[i]))
+        value, message, word, entry = read(vault, _M.with(parts, candidates[i]))
         if entry then
             if i ~= first then
                 remember_split(shape, i)
             end
             return value, message, word, entry
         end
-        if not NEXT_SPLIT[word] then
+        if not _M.NEXT_SPLIT[word] then
             return nil, message, word
         end
         first_message, first_word = first_message or message, first_word or word
@@ -144,10 +177,14 @@ local function read_split(vault, parts)
     return nil, first_message, first_word
 end
 
-local function read_env(vault, parts)
+-- What vault.env goes by for `parts`.
+function _M.env_conf(vault, parts)
     local options = parts.config or {}
-    local conf = { prefix = options.prefix or vault.config.prefix,
-                   raw = parts.grammar == "apisix" }
+    return { prefix = options.prefix or vault.config.prefix, raw = parts.grammar == "apisix" }
+end
+
+local function read_env(vault, parts)
+    local options, conf = parts.config or {}, _M.env_conf(vault, parts)
     local value, message, word = vault.strategy.get(conf, parts.resource, parts.version)
     if value and parts.key then
         value, message, word = member(value, parts, "variable")
@@ -158,14 +195,28 @@ local function read_env(vault, parts)
     return value, message, word
 end
 
-local function keep(text, entry)
-    if not values[text] then
-        if count >= max_entries then
-            values, count = {}, 0
-        end
-        count = count + 1
+-- The environment is what it was at start.
+local FOR_EVER = { good_until = math.huge, version_id = "" }
+local function keep_variable(text, value)
+    if value and cache then
+        values:put(text, { value = value, snapshot = FOR_EVER, entry = {}, last = math.huge })
     end
-    values[text] = entry
+end
+
+-- A new version that cannot be used does not take the place of a good value.
+local function keep_old(text, entry, message)
+    local old = values.items[text]
+    if old and old.policy and not old.spoilt then
+        old.last = cache_of.last_use(old.policy, old.snapshot) -- it may have been renewed since
+    end
+    if not old or old.last <= now() then
+        return nil
+    end
+    if not old.spoilt then
+        warn(message .. "; what it was before stays in use")
+    end
+    old.snapshot, old.entry, old.spoilt = entry.snapshot, entry.entry, true
+    return old.value
 end
 
 local function slow(text)
@@ -179,23 +230,67 @@ local function slow(text)
         return nil, message, word
     end
     if vault.name == "env" then
-        return read_env(vault, parts)
+        local value
+        value, message, word = read_env(vault, parts)
+        keep_variable(text, value)
+        return value, message, word
     end
     local read_it = parts.id and read_split or read
     local value, entry
     value, message, word, entry = read_it(vault, parts)
-    if value and cache then
-        keep(text, entry)
+    if not cache or not entry then
+        return value, message, word
     end
-    return value, message, word
+    if value then
+        values:put(text, entry)
+        return value
+    end
+    local old = keep_old(text, entry, message)
+    if old then
+        return old
+    end
+    return nil, message, word
+end
+
+-- What this worker holds of the reference `text`, or nil; see `values`.
+function _M.held(text)
+    return values.items[text]
+end
+
+-- Until when what is held of `text` is good.
+function _M.good_until(text)
+    local held = values.items[text]
+    return held and math.min(held.snapshot.good_until, held.last) or now()
+end
+
+-- The VersionId of what is held of `text`, or nil.
+function _M.version(text)
+    local held = values.items[text]
+    return held and held.snapshot.version_id
+end
+
+-- Something that lives needs `text`, though nobody asks for it.
+function _M.mark_used(text)
+    local held = values.items[text]
+    if held then
+        held.used, held.entry.used = true, true
+    end
 end
 
 -- The value of the reference `text`. See vault.get.
 function _M.get(text)
-    local hot = values[text]
+    local hot = values.items[text]
     if hot then
         local moment = now()
         if hot.snapshot.good_until > moment and hot.last > moment then
+            local entry = hot.entry
+            if not entry.used then
+                entry.used = true
+            end
+            if not hot.used then
+                hot.used = true
+            end
+            hits = hits + 1
             return hot.value
         end
     end

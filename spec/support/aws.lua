@@ -62,9 +62,15 @@ end
 -- { calls, by_name, connections, open, in_flight, max_in_flight, proxied }; the connections are
 -- those that made a call, by_name goes by the whole SecretId, behaviour words and all. Batches are
 -- counted apart: { batches, batch_sizes, by_name_in_batches, batches_in_flight,
--- max_batches_in_flight }.
+-- max_batches_in_flight }. { answered }: VersionId -> when it was answered first, seconds since
+-- 1970.
 function methods:stats()
     return ask(self, "stats")
+end
+
+-- { calls = {}, batches = {} }: when each came, in seconds of spec.support.system's clock.
+function methods:arrivals()
+    return ask(self, "arrivals")
 end
 
 -- { headers, path } of the last call.
@@ -77,7 +83,17 @@ function methods:reset()
     ask(self, "reset", "")
 end
 
--- Give the secret a new version; its VersionId. stage: AWSCURRENT where nil.
+-- Let it answer nobody, or all who asked meanwhile too. It cannot be spoken to while it is frozen.
+function methods:freeze()
+    self.process:kill("STOP")
+end
+
+function methods:thaw()
+    self.process:kill("CONT")
+end
+
+-- Give the secret, or each of "one,two", a new version; its VersionId, or the last one's. stage:
+-- AWSCURRENT where nil.
 function methods:put(name, text, stage)
     local query = http.query { name = name, stage = stage or "AWSCURRENT" }
     return ask(self, "put?" .. query, text).VersionId
@@ -87,6 +103,16 @@ end
 -- (HTTP, 400 where nil), times (how many are refused; all where nil), delay (ms).
 function methods:batches(plan)
     ask(self, "batches?" .. http.query(plan), "")
+end
+
+-- The same of single calls; words: put before each secret's name, in single calls and in batches.
+function methods:calls(plan)
+    ask(self, "calls?" .. http.query(plan), "")
+end
+
+-- The secret, or each of "one,two", is gone until it is put again.
+function methods:delete(name)
+    ask(self, "delete?" .. http.query { name = name }, "")
 end
 
 -- Take what these keys sign: access_key, secret_key, token, name.

@@ -168,6 +168,17 @@ function methods:flush_all()
     self.entries, self.full = {}, false
 end
 
+-- How many were thrown out.
+function methods:flush_expired()
+    local now, count = milliseconds(self.now()), 0
+    for key, entry in pairs(self.entries) do
+        if entry.over < now then
+            self.entries[key], count = nil, count + 1
+        end
+    end
+    return count
+end
+
 function methods:capacity()
     return self.bytes
 end

@@ -1,15 +1,18 @@
 -- engine - vault.fetch over an engine whose fetches end when the spec says so.
 --
--- For:   specs of vault.fetch: vault.core's port and run as a table, in a world of light threads.
+-- For:   specs of vault.fetch and vault.collector: vault.core's port and run as a table, in a world
+--        of light threads. Several in one world are workers of one node.
 -- Never: nginx, the C engine.
 
 local light = require "spec.support.light"
+local locks_of = require "vault.locks"
 
 local _M = {}
 local methods = {}
 local metatable = { __index = methods }
 
-local REPLACED = { "vault.core", "vault.fetch", "ngx.semaphore" }
+local REPLACED = { "vault.core", "vault.fetch", "vault.collector", "vault.watch", "ngx.semaphore" }
+local ROOMS = { "vault.collector", "vault.watch", "vault.fetch" }
 
 -- vault.core as vault.fetch sees it. finish(number, result | nil, message, word) ends a fetch.
 local function stand_in()
@@ -62,12 +65,17 @@ local function stand_in()
         core.ran = { request = request, settings = settings }
         return unpack(core.outcome, 1, 3)
     end
+    function core.explain(request, settings)
+        core.explained = { request = request, settings = settings }
+        return unpack(core.outcome, 1, 3)
+    end
     return core
 end
 
--- core, world (of light).
-function _M.new()
-    local self = setmetatable({ core = stand_in(), world = light.new(), loaded = {} }, metatable)
+-- core, world (of light; a new one where none is given).
+function _M.new(world)
+    local self = setmetatable({ core = stand_in(), world = world or light.new(), loaded = {} },
+        metatable)
     self.ngx = rawget(_G, "ngx")
     for _, name in ipairs(REPLACED) do
         self.loaded[name] = package.loaded[name]
@@ -80,19 +88,44 @@ function methods:load(phase)
     rawset(_G, "ngx", phase ~= false and self.world.ngx or nil)
     package.loaded["vault.core"] = self.core
     package.loaded["ngx.semaphore"] = self.world.semaphore
-    package.loaded["vault.fetch"] = nil
+    for _, name in ipairs(ROOMS) do
+        package.loaded[name] = nil
+    end
     self.world.phase = phase or "init"
     self.fetch = require "vault.fetch"
+    self.collector, self.watch = require "vault.collector", require "vault.watch"
     self.world.phase = "content"
     return self.fetch
 end
 
--- A request of `phase` ("content") that asks for `key`: { done, results }.
-function methods:ask(key, phase, on_done, timeout)
+local function as_it_is(result)
+    return result
+end
+
+-- A request of `phase` ("content") that asks for `key`: { done, results }. options: of fetch.get
+function methods:ask(key, phase, on_done, timeout, options)
     return self.world:spawn(phase or "content", function()
-        return self.fetch.get(key, { secret_id = key, timeout = timeout }, on_done
-            or function(result) return result end)
+        return self.fetch.get(key, { secret_id = key, timeout = timeout }, on_done or as_it_is,
+            options)
     end)
+end
+
+-- Make this one worker `pid` of the node whose locks are in `dict`. Those in `dead` do not live.
+function methods:join(dict, pid, dead)
+    self.locks = locks_of.new { dict = dict, now = self.world.ngx.now, pid = pid, started = 1,
+                                alive = function(asked) return not dead[asked] end }
+    self.fetch.share {
+        locks = self.locks,
+        failures = {
+            put = function(token, message, word)
+                dict:safe_set("e:" .. token, word .. " " .. message)
+            end,
+            get = function(token)
+                local word, message = tostring(dict:get("e:" .. token)):match("^(%S+) (.*)$")
+                return message, word
+            end,
+        },
+    }
 end
 
 -- A Unix socket between the stand-in and the collector; the collector's end of it.

@@ -89,6 +89,7 @@ class Fake:
             return failure("ResourceNotFoundException", "Secrets Manager can't find the specified "
                            f"secret value for staging label: {stage}")
         version_id, text, number, stages = found
+        self.store.answered.setdefault(version_id, time.time())
         if text is None:
             text = json.dumps({"name": name, "n": str(calls),
                                "user": f"u{number}", "password": f"p{number}"})
@@ -177,11 +178,12 @@ class Fake:
         words = split_behaviour(secret_id)[0]
         try:
             self.verify(request, words)
-            answer = self.one(request, asked, secret_id, calls)
+            refused = self.store.refusal()
+            answer = failure(*refused) if refused else self.one(request, asked, secret_id, calls)
         except sigv4_check.Refused as refused:
             answer = failure(refused.code, refused.message)
         answer.shift = skew_of(words)[1]
-        return answer, delay_of(words)
+        return answer, self.store.delay or delay_of(words)
 
     def verify(self, request, words):
         """Raise Refused where the signature is wrong by the server's clock, as `words` set it."""
@@ -195,7 +197,7 @@ class Fake:
         """The answer for one secret, as the words before its name shape it."""
         words, name = split_behaviour(secret_id)
         answer = self.value(name, asked, calls)
-        for word in words:
+        for word in self.store.words + words:
             if word != "ok" and not word.startswith("delay-") and "skew" not in word:
                 answer = self.shape(word, answer, request, calls)
         return answer
@@ -208,7 +210,7 @@ class Fake:
             return failure("SerializationException", "not the JSON of BatchGetSecretValue"), 0
         words = [word for secret_id in ids for word in split_behaviour(secret_id)[0]]
         wait = batches.delay or max(delay_of(split_behaviour(i)[0]) for i in ids or [""])
-        refused = batches.refusal(ids)
+        refused = batches.refusal_of(ids)
         try:
             self.verify(request, words)
             answer = failure(*refused) if refused else Batches.merge(
@@ -222,11 +224,12 @@ class Fake:
         """The paths under /_/."""
         store, path = self.store, request.path
         query = dict(urllib.parse.parse_qsl(request.query))
+        names = query.get("name", "").split(",")
         if path == "/_/stats":
-            said = {"calls": store.calls, "by_name": store.by_name, "open": len(self.open),
-                    "connections": store.connections, "in_flight": store.in_flight,
-                    "max_in_flight": store.max_in_flight, "proxied": store.proxied,
-                    "by_caller": self.callers.counts, **self.batches.stats()}
+            said = {"open": len(self.open), "by_caller": self.callers.counts,
+                    **store.stats(), **self.batches.stats()}
+        elif path == "/_/arrivals":
+            said = {"calls": store.arrivals, "batches": self.batches.arrivals}
         elif path == "/_/last":
             said = store.last
         elif path == "/_/reset":
@@ -236,11 +239,13 @@ class Fake:
             self.open.clear()
             said = {}
         elif path == "/_/put":
-            name = split_behaviour(query["name"])[1]
-            said = {"VersionId": store.put(name, request.body.decode(),
-                                           query.get("stage", "AWSCURRENT"))}
-        elif path == "/_/batches":
-            said = self.batches.plan(query)
+            made = [store.put(split_behaviour(name)[1], request.body.decode(),
+                              query.get("stage", "AWSCURRENT")) for name in names]
+            said = {"VersionId": made[-1]}
+        elif path == "/_/delete":
+            said = store.delete(names)
+        elif path in ("/_/batches", "/_/calls"):
+            said = (store if path == "/_/calls" else self.batches).plan(query)
         elif path in ("/_/accept", "/_/refuse"):
             said = getattr(self.callers, path[3:])(query)
         else:
@@ -257,11 +262,9 @@ class Fake:
             store.connections += 1
         called = request.headers.get("x-amz-target", "").partition("secretsmanager.")[2]
         counted = self.batches if called == "BatchGetSecretValue" else store
-        counted.calls += 1
+        counted.arrive()
         store.proxied += request.proxied
         store.last = {"headers": request.headers, "path": request.path}
-        counted.in_flight += 1
-        counted.max_in_flight = max(counted.max_in_flight, counted.in_flight)
         try:
             if request.method != "POST" or request.path != "/":
                 return failure("UnknownOperationException", "not POST /", 404)
@@ -277,7 +280,7 @@ class Fake:
                     await asyncio.sleep(0.05)
             return made
         finally:
-            counted.in_flight -= 1
+            counted.leave()
 
     # Reading and writing
 

@@ -11,26 +11,20 @@ malformed, html-NNN) is the whole answer's; of several delays the longest counts
 
 import json
 
+from fake_counts import Counts
+
 MOST = 20
 
 
-class Batches:
+class Batches(Counts):
     """What was asked for in batches, and how the next ones are to fail."""
 
     def __init__(self):
         self.reset()
 
     def reset(self):
-        self.calls, self.in_flight, self.max_in_flight = 0, 0, 0
+        self.count_from_zero()
         self.sizes, self.by_name = [], {}
-        self.plan({})
-
-    def plan(self, query):
-        """Refuse whole calls by `code` (and `status`), the next `times` or all; wait `delay` ms."""
-        self.code, self.status = query.get("code"), int(query.get("status", 400))
-        self.times = int(query["times"]) if "times" in query else None
-        self.delay = int(query.get("delay", 0)) / 1000
-        return {}
 
     def stats(self):
         return {"batches": self.calls, "batch_sizes": self.sizes,
@@ -48,15 +42,11 @@ class Batches:
         self.sizes.append(len(ids))
         return ids
 
-    def refusal(self, ids):
+    def refusal_of(self, ids):
         """(code, message, status) where the whole call is refused, or None."""
         if not 1 <= len(ids) <= MOST:
             return "ValidationException", "SecretIdList must have 1 to 20 members", 400
-        if not self.code or self.times == 0:
-            return None
-        if self.times:
-            self.times -= 1
-        return self.code, "planted: secretsmanager:BatchGetSecretValue", self.status
+        return self.refusal()
 
     def count(self, ids):
         """Each id with how often it was asked for in batches."""

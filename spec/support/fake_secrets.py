@@ -25,6 +25,8 @@ never put holds {"name": NAME, "n": calls so far, "user": "u<version>", "passwor
 import hashlib
 import re
 
+from fake_counts import Counts
+
 BEHAVIOUR = re.compile(
     r"(ok|delay-\d+|status-\d{3}|code-\w+|fail\d+-[\w-]+|reset-before|reset-headers|reset-body"
     r"|truncate|malformed|huge|html-\d{3}|hang|drip(?:-\d+)?|ctl|skew[+-]\d+|tooskewed[+-]\d+"
@@ -32,7 +34,7 @@ BEHAVIOUR = re.compile(
     r"|redirect|novalue)$")
 
 
-class Store:
+class Store(Counts):
     """Secrets and their versions, and what was counted."""
 
     def __init__(self, only_put):
@@ -42,9 +44,15 @@ class Store:
     def reset(self):
         self.versions = {}     # name -> [(VersionId, SecretString or None)], oldest first
         self.stages = {}       # name -> {stage: index}
-        self.calls, self.by_name, self.proxied = 0, {}, 0
-        self.connections, self.in_flight, self.max_in_flight = 0, 0, 0
+        self.answered = {}     # VersionId -> when it was answered first, seconds since 1970
+        self.count_from_zero()
+        self.by_name, self.proxied, self.connections = {}, 0, 0
         self.last = None
+
+    def stats(self):
+        return {"calls": self.calls, "by_name": self.by_name, "connections": self.connections,
+                "in_flight": self.in_flight, "max_in_flight": self.max_in_flight,
+                "proxied": self.proxied, "answered": self.answered}
 
     def _ensure(self, name):
         if name not in self.versions and not self.only_put:
@@ -68,9 +76,14 @@ class Store:
         stages[stage] = index
         return self.versions[name][index][0]
 
+    def delete(self, names):
+        """Nobody finds them any more, until they are put again."""
+        self.stages.update((name, {}) for name in names)
+        return {}
+
     def find(self, name, version_id, stage):
         """(VersionId, text or None, number, stages), or None; 0 where the version is missing."""
-        if not self._ensure(name):
+        if not self._ensure(name) or not self.stages[name]:
             return None
         stages = self.stages[name]
         if version_id:

@@ -4,6 +4,8 @@
 -- For:   specs of what waits, without nginx and without waiting.
 -- Never: what nginx alone can show (spec/nginx).
 
+local dicts = require "spec.support.dict"
+
 local _M = {}
 local methods = {}
 local metatable = { __index = methods }
@@ -126,6 +128,10 @@ local function semaphores(self)
             one.units = one.units - 1
             return true
         end
+        seconds = math.floor(seconds * 1000) / 1000
+        if seconds == 0 then -- so nginx counts, and does not wait for less
+            return nil, "timeout"
+        end
         return wait(self, seconds, function(wake) one.wakes[#one.wakes + 1] = wake end, one.wakes)
     end
     return semaphore
@@ -148,6 +154,14 @@ local function timers(self)
         event.timer = true
         return true
     end
+    function timer.every(delay, action)
+        return timer.at(delay, function(premature)
+            if not premature then
+                timer.every(delay, action)
+            end
+            action(premature)
+        end)
+    end
     return timer
 end
 
@@ -161,29 +175,9 @@ local function log_to(self)
     end
 end
 
--- A shared dict; `full` makes safe_set fail.
+-- A shared dict by this world's clock.
 function methods:dict()
-    local dict = { entries = {}, sets = 0 }
-    function dict.get(_, key)
-        local entry = dict.entries[key]
-        if entry and entry.over > self.clock then
-            return entry.value
-        end
-        return nil
-    end
-    function dict.safe_set(_, key, value, ttl)
-        if dict.full then
-            return nil, "no memory"
-        end
-        local over = ttl and ttl > 0 and self.clock + ttl or math.huge
-        dict.entries[key] = { value = value, over = over }
-        dict.sets = dict.sets + 1
-        return true
-    end
-    function dict.delete(_, key)
-        dict.entries[key] = nil
-    end
-    return dict
+    return dicts.new { now = self.ngx.now }
 end
 
 -- A world: ngx, semaphore (for package.loaded), phase and clock (which a spec may set), logged,
@@ -202,7 +196,8 @@ function _M.new()
         now = function() return self.clock end,
         update_time = function() end,
         sleep = function(seconds) wait(self, seconds, function() end) end,
-        worker = { exiting = function() return self.leaving or false end },
+        worker = { exiting = function() return self.leaving or false end,
+                   id = function() return 0 end, count = function() return 1 end },
         config = { prefix = function() return "/prefix/" end },
         log = log_to(self),
     }

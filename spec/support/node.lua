@@ -5,8 +5,10 @@
 
 local env = require "vault.env"
 local light = require "spec.support.light"
+local news = require "vault.news"
 local reference = require "vault.reference"
 local rooms = require "spec.support.rooms"
+local shelf = require "vault.shelf"
 
 local _M = {}
 local methods = {}
@@ -22,17 +24,18 @@ local VARIABLES = {
     APP_ONE = "prefixed",
 }
 
--- A node: aws (of rooms), world (of light), dict, parses (how many references were parsed), resolve
--- (of the worker that was started last).
+-- A node: aws (of rooms), world (of light), dict, warned, parses (how many references were parsed).
+-- Of the worker that was started last: resolve, cache, changes (how often on_change was called),
+-- counts (metrics: name, or name and label -> number).
 function _M.new()
     local world = light.new()
     return setmetatable({ aws = rooms.aws(), world = world, dict = world:dict(), parses = 0,
-                          put_back = {} }, metatable)
+                          warned = {}, put_back = {} }, metatable)
 end
 
 -- Start a worker; its vault.resolve.
 --
--- options  cached = false: without any cache; alone: without the dict; max_entries
+-- options  cached = false: without any cache; alone: without the dict; news: with it; max_entries
 function methods:start_worker(options)
     options = options or {}
     local counted = setmetatable({
@@ -51,12 +54,20 @@ function methods:start_worker(options)
     vaults.set(VAULTS)
     self.resolve = resolve
     self.configure = function()
-        local dict = not options.alone and self.dict or nil
-        resolve.configure {
-            dict = dict, now = self.world.ngx.now, max_entries = options.max_entries,
-            cache = cache.new { dict = dict, now = self.world.ngx.now,
-                                max_entries = options.max_entries },
+        local dict, now = not options.alone and self.dict or nil, self.world.ngx.now
+        self.changes, self.counts = 0, {}
+        self.cache = cache.new {
+            shelf = shelf.new { dict = dict }, now = now, max_entries = options.max_entries,
+            news = options.news and news.new { dict = dict, now = now },
+            on_change = function() self.changes = self.changes + 1 end,
+            count = function(name, label)
+                name = label and name .. " " .. label or name
+                self.counts[name] = (self.counts[name] or 0) + 1
+            end,
         }
+        resolve.configure { dict = dict, now = now, max_entries = options.max_entries,
+                            cache = self.cache,
+                            warn = function(message) self.warned[#self.warned + 1] = message end }
     end
     if options.cached ~= false then
         self.configure()

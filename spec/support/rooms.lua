@@ -34,21 +34,34 @@ function _M.load(wanted, standing_in)
 end
 
 -- vault.fetch over a table: aws.secrets[SecretId] is { AWSCURRENT = text, AWSPREVIOUS = text,
--- binary }, or the word it fails with. Everything else is not_found. aws.asked is what was asked.
+-- binary }, or the word it fails with. Everything else is not_found. Each text has a VersionId of
+-- its own. aws.asked is what was asked, aws.options the last get's, aws.started the last start.
 function _M.aws()
-    local aws = { secrets = {}, asked = {} }
-    function aws.get(key, request, on_done)
+    local aws = { secrets = {}, asked = {}, versions = {}, known = 0 }
+    local function version_of(text)
+        if not aws.versions[text] then
+            aws.known = aws.known + 1
+            aws.versions[text] = "v" .. aws.known
+        end
+        return aws.versions[text]
+    end
+    function aws.get(key, request, on_done, options)
         aws.asked[#aws.asked + 1] = request
-        request.key = key
+        request.key, aws.options = key, options
         local secret = aws.secrets[request.secret_id] or "not_found"
         local text = type(secret) == "table" and secret[request.stage]
         if text then
             return on_done({ payload = text, binary = secret.binary or false,
-                             version_id = "v-" .. request.stage })
+                             version_id = version_of(text) })
         end
         local word = type(secret) == "string" and secret or "not_found"
         local message = ('planted %s of "%s"'):format(word, request.secret_id)
         return on_done(nil, message, word), message, word
+    end
+    function aws.start(request, on_done)
+        aws.asked[#aws.asked + 1] = request
+        aws.started = { request = request, on_done = on_done }
+        return true
     end
     function aws.configure(settings)
         aws.settings = settings

@@ -1,0 +1,194 @@
+-- anew - what AWS says of references now, whatever is at hand.
+--
+-- For:   fetching a secret again, its other stages, many secrets at start.
+-- Never: when a value is good (cache), finding references in configurations (dereference).
+
+local fetch = require "vault.fetch"
+local reference_of = require "vault.reference"
+local resolve = require "vault.resolve"
+local vaults = require "vault.vaults"
+
+local _M = {}
+
+local COOL, COOL_FOR = "t:", 10 -- seconds in which what was looked at is not looked at again
+local BATCH_MOST = 20
+
+local cache, numbers, now -- nil: nothing is cached (command line)
+
+-- cache, now: as vault.resolve's; numbers: of vault.numbers
+function _M.configure(options)
+    cache, numbers, now = options.cache, options.numbers, options.now
+end
+
+-- A load for the cache, or what another worker fetches from now on; and what is known by now. Made
+-- in a function that returns: see vault.resolve.
+local function loading(vault, policy)
+    local known = cache:newer(policy, 0)
+    local since = known and known.fetched or 0
+    return resolve.loading(vault, policy, function()
+        return cache:newer(policy, since)
+    end), known
+end
+
+-- Fetch the secret of `text` again, and give its value as it is then.
+-- string | nil, message, word
+function _M.refresh(text)
+    local began = now and now()
+    local held = resolve.held(text)
+    if not held then
+        local value, message, word = resolve.get(text)
+        held = resolve.held(text)
+        if not held or held.snapshot.fetched and held.snapshot.fetched >= began then
+            return value, message, word
+        end
+    end
+    if not held.vault then -- a variable
+        return held.value
+    end
+    local policy = held.entry.policy
+    local snapshot, message, word = cache:fetch(policy, (loading(held.vault, policy)))
+    if not snapshot then
+        return nil, message, word
+    end
+    return resolve.get(text)
+end
+
+-- `load`, which marks what it finds unchanged before others can see that it was fetched.
+local function marking(load, before, cool)
+    local function mark(on_done)
+        return function(result, message, word)
+            if not result or result.version_id == before then
+                numbers:set(cool, 1, COOL_FOR)
+            end
+            return on_done(result, message, word)
+        end
+    end
+    return function(on_done, patience)
+        return load(mark(on_done), patience)
+    end
+end
+
+-- See whether there is a newer version than what is held of `text`; but not where a look found none
+-- a moment ago. A failure is nobody's: what is at hand stays.
+function _M.look(text)
+    local held = resolve.held(text)
+    if not held or not held.vault then
+        return
+    end
+    local policy, before = held.entry.policy, held.snapshot.version_id
+    local cool = COOL .. held.entry.key
+    -- Another caller may have seen it, or another worker, and this one not have heard the news.
+    local load, snapshot = loading(held.vault, policy)
+    if not snapshot or snapshot.version_id == before then
+        if numbers:get(cool) then
+            return
+        end
+        snapshot = cache:fetch(policy, marking(load, before, cool))
+    end
+    if not snapshot or snapshot.version_id == before then
+        numbers:set(cool, 1, COOL_FOR)
+    end
+    resolve.get(text)
+end
+
+-- The value of `text` in another stage of its secret, as it was a few seconds ago at most.
+-- string, VersionId | nil, message
+function _M.get_stage(text, stage)
+    local held = resolve.held(text)
+    local version = held and held.vault and held.parts.version or 1
+    if not held or not held.vault or version ~= 1 then
+        return nil, "the reference has no stages"
+    end
+    local parts = setmetatable({ stage = stage }, { __index = held.parts })
+    local settled, message = held.vault.strategy.settle(parts, held.vault.config)
+    if not settled then
+        return nil, message
+    end
+    -- Apart from what a reference to that stage has: this one expires soon and is not renewed.
+    local policy = setmetatable({ key = COOL .. settled.key, ttl = COOL_FOR, neg_ttl = COOL_FOR,
+                                  resurrect_ttl = 0, once = true }, { __index = settled })
+    local snapshot
+    snapshot, message = cache:get(policy, (loading(held.vault, policy)))
+    if not snapshot then
+        return nil, message
+    end
+    local value
+    value, message = resolve.cut(held.vault.strategy, settled, snapshot, held.parts)
+    return value, value and snapshot.version_id or message
+end
+
+-- Warming up --------------------------------------------------------------------------------------
+
+-- What a batch can fetch of `texts`, group by group: { policies, vault }.
+local function groups_of(texts)
+    local groups, order, seen = {}, {}, {}
+    for _, text in ipairs(texts) do
+        local parts = reference_of.parse(text)
+        local vault = parts and vaults.find(parts)
+        local settled = vault and vault.name ~= "env" and not parts.id
+            and vault.strategy.settle(parts, vault.config)
+        if settled and settled.batchable and not seen[settled.key] then
+            seen[settled.key], settled.vault = true, parts.name
+            if not groups[settled.group] then
+                groups[settled.group] = { policies = {}, vault = vault }
+                order[#order + 1] = groups[settled.group]
+            end
+            table.insert(groups[settled.group].policies, settled)
+        end
+    end
+    return order
+end
+
+-- What is good already is not fetched.
+local function missing(policies)
+    local left = {}
+    for _, policy in ipairs(policies) do
+        local _, good = cache:peek(policy)
+        if not good then
+            left[#left + 1] = policy
+        end
+    end
+    return left
+end
+
+-- Whether there was an answer.
+local function fetch_batch(vault, policies)
+    local result = fetch.run_batch(vault.strategy.batch(policies))
+    for i, entry in ipairs(result and result.entries or {}) do
+        if not entry.word then
+            cache:store(policies[i], entry)
+        end
+    end
+    return result ~= nil
+end
+
+-- Whatever does not come by batch comes, or fails with its reason, by itself afterwards.
+local function fetch_groups(texts)
+    for _, group in ipairs(groups_of(texts)) do
+        local policies, first = missing(group.policies), 1
+        local answered = #policies > 1
+        while answered and first <= #policies do
+            answered = fetch_batch(group.vault,
+                { unpack(policies, first, math.min(first + BATCH_MOST - 1, #policies)) })
+            first = first + BATCH_MOST
+        end
+    end
+end
+
+-- Have the values of all `texts`: in init twenty secrets at a time.
+-- true | nil, message, word: of the first that has none
+function _M.warmup(texts)
+    if cache and fetch.blocks() then
+        fetch_groups(texts)
+    end
+    local first_message, first_word
+    for _, text in ipairs(texts) do
+        local value, message, word = resolve.get(text)
+        if not value and not first_word then
+            first_message, first_word = message, word
+        end
+    end
+    return not first_word or nil, first_message, first_word
+end
+
+return _M

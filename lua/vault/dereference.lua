@@ -1,0 +1,235 @@
+-- dereference - configurations whose fields are references: their values, kept up to date in place.
+--
+-- For:   `$refs` beside the values, as Kong has them: update, warmup.
+-- Never: fetching (resolve), when a value is good (cache), what is done with a value (attempt).
+--
+-- A configuration is any table. A table in it with a field "$refs" = { field = reference } (or, for
+-- an array or a map, a table of references) has references in these fields, at any depth.
+
+local anew = require "vault.anew"
+local reference = require "vault.reference"
+local resolve = require "vault.resolve"
+
+local _M = {}
+
+local REFS = "$refs"
+local RETRY = 1 -- seconds until a configuration that lacks a value is looked at again
+local READS_MOST = 3 -- of one configuration, where secrets change meanwhile
+
+-- configuration -> what is known of it: { fields, generation, earliest, message, word }. Holds no
+-- part of the configuration itself, or it would never be collected.
+local states = setmetatable({}, { __mode = "k" })
+local generation = 0
+local now = os.time
+
+-- Some value of this worker is not what it was.
+function _M.changed()
+    generation = generation + 1
+end
+
+-- now  function() -> seconds
+function _M.configure(options)
+    now = options.now or now
+    generation = generation + 1
+end
+
+-- Finding references ------------------------------------------------------------------------------
+
+local function path_with(path, key)
+    local longer = { unpack(path) }
+    longer[#longer + 1] = key
+    return longer
+end
+
+-- The references in `refs`, which lies beside the fields at `path`.
+local function add_refs(found, refs, path)
+    for key, text in pairs(refs) do
+        if type(text) == "table" then
+            add_refs(found, text, path_with(path, key))
+        elseif reference.is_reference(text) then
+            found[#found + 1] = { path = path, key = key, reference = text }
+        end
+    end
+end
+
+local function find(found, seen, conf, path)
+    seen[conf] = true
+    local refs = rawget(conf, REFS)
+    if type(refs) == "table" then
+        add_refs(found, refs, path)
+    end
+    for key, value in pairs(conf) do
+        if key ~= REFS and type(value) == "table" and not seen[value] then
+            find(found, seen, value, path_with(path, key))
+        end
+    end
+end
+
+local function state_of(conf)
+    local state = states[conf]
+    if not state then
+        state = { fields = {}, generation = -1, earliest = 0 }
+        find(state.fields, {}, conf, {})
+        states[conf] = state
+    end
+    return state
+end
+
+-- Reading and writing -----------------------------------------------------------------------------
+-- What was read: { values, versions, failed, message, word, generation, earliest }; the first three
+-- by the number of the field, the message and word those of the first that has no value.
+
+local function fail(read, i, message, word)
+    read.values[i], read.failed[i] = nil, true
+    read.message, read.word = read.message or message, read.word or word
+end
+
+-- What the secret of `text` is known by; and the version that its value is of.
+function _M.origin(text)
+    local held = resolve.held(text)
+    if not held then
+        return text
+    end
+    return held.entry.key or text, held.spoilt and "before" or held.snapshot.version_id
+end
+
+-- Whoever has failed once is not asked again.
+local function read_fields(fields, read)
+    for i, field in ipairs(fields) do
+        if not read.failed[i] then
+            local value, message, word = resolve.get(field.reference)
+            read.values[i] = value
+            if value then
+                local _, version = _M.origin(field.reference)
+                read.versions[i] = version
+            else
+                fail(read, i, message, word)
+            end
+        end
+    end
+end
+
+-- Where values of one secret are of different versions (it changes all the time, or what is new of
+-- it cannot be used), none of them is taken.
+local function drop_torn(fields, read)
+    local versions, torn = {}, {}
+    for i, field in ipairs(fields) do
+        if read.values[i] then
+            local secret = _M.origin(field.reference)
+            versions[secret] = versions[secret] or read.versions[i]
+            torn[secret] = torn[secret] or versions[secret] ~= read.versions[i]
+        end
+    end
+    for i, field in ipairs(fields) do
+        if torn[_M.origin(field.reference)] then
+            fail(read, i, "the values of one secret are of different versions", "key_not_found")
+        end
+    end
+end
+
+-- Read all as it is between two changes.
+local function read_all(fields)
+    local read = { values = {}, versions = {}, failed = {}, earliest = math.huge }
+    for _ = 1, READS_MOST do
+        read.generation = generation
+        read_fields(fields, read)
+        if read.generation == generation then
+            break
+        end
+    end
+    drop_torn(fields, read)
+    for i, field in ipairs(fields) do
+        read.earliest = math.min(read.earliest,
+            read.values[i] and resolve.good_until(field.reference) or now() + RETRY)
+    end
+    return read
+end
+
+-- The table in which `field` of `conf` lies, or nil where somebody took it out.
+local function table_of(conf, field)
+    for _, key in ipairs(field.path) do
+        conf = type(conf) == "table" and rawget(conf, key) or nil
+    end
+    return type(conf) == "table" and conf or nil
+end
+
+-- The fields of `conf` that are references: a list of { path, key, reference }.
+function _M.fields(conf)
+    return state_of(conf).fields
+end
+
+-- Put `values` (by the number of the field) into `conf`; a field without one stays as it was. Does
+-- not yield: nobody sees half of it.
+function _M.write(conf, fields, values)
+    for i, field in ipairs(fields) do
+        local target = values[i] ~= nil and table_of(conf, field)
+        if target then
+            target[field.key] = values[i]
+        end
+    end
+end
+
+local function bring_up_to_date(conf, state)
+    local read = read_all(state.fields)
+    _M.write(conf, state.fields, read.values)
+    state.generation, state.earliest = read.generation, read.earliest
+    state.message, state.word = read.message, read.word
+    return conf, read.message, read.word
+end
+
+-- Bring the values of `conf` up to date, in place.
+--
+-- context: any; where a value has to be fetched, as vault.get
+-- conf; also message, word of the first reference that has no value: its field is left as it is
+function _M.update(conf)
+    if type(conf) ~= "table" then
+        error("conf must be a table", 2)
+    end
+    local state = states[conf]
+    if state and state.generation == generation and state.earliest > now() then
+        return conf, state.message, state.word
+    end
+    return bring_up_to_date(conf, state or state_of(conf))
+end
+
+-- What living configurations hold is in use.
+function _M.mark_used()
+    for _, state in pairs(states) do
+        for _, field in ipairs(state.fields) do
+            resolve.mark_used(field.reference)
+        end
+    end
+end
+
+-- Warming up --------------------------------------------------------------------------------------
+
+-- `found`: list of references; with each, and each table that was seen, as a key too.
+local function find_strings(found, value)
+    if found[value] then
+        return
+    end
+    if type(value) == "table" then
+        found[value] = true
+        for _, inner in pairs(value) do
+            find_strings(found, inner)
+        end
+    elseif reference.is_reference(value) then
+        found[value], found[#found + 1] = true, value
+    end
+end
+
+-- Fetch whatever `conf` refers to, in `$refs` or as a field's own text.
+--
+-- context: made for init, where it blocks and fetches twenty secrets at a time; elsewhere one after
+-- the other, as vault.get
+-- true | nil, message, word: of the first that has no value; all others have theirs
+function _M.warmup(conf)
+    if type(conf) ~= "table" then
+        error("conf must be a table", 2)
+    end
+    local found = {}
+    find_strings(found, conf)
+    return anew.warmup(found)
+end
+
+return _M

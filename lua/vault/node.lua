@@ -1,0 +1,210 @@
+-- node - this worker's part in what the node keeps: who is made, and who is told what.
+--
+-- For:   the cache and all that it works with, put together; what a worker begins when it starts.
+-- Never: rules of any of them.
+
+local aws = require "vault.aws"
+local anew = require "vault.anew"
+local brake_of = require "vault.brake"
+local cache_of = require "vault.cache"
+local core = require "vault.core"
+local dereference = require "vault.dereference"
+local fetch = require "vault.fetch"
+local heartbeat = require "vault.heartbeat"
+local locks_of = require "vault.locks"
+local metrics_of = require "vault.metrics"
+local news_of = require "vault.news"
+local numbers_of = require "vault.numbers"
+local quote = require("vault.reference").quote
+local refresh_of = require "vault.refresh"
+local resolve = require "vault.resolve"
+local shelf_of = require "vault.shelf"
+
+local _M = {}
+
+local DICT, LOCKS = "vault_secrets", "vault_locks"
+local FAILURE_KEPT = 2 -- seconds in which other workers can read how a fetch failed
+local SINGLES_MOST = 16 -- single fetches of refresh in flight on the node
+local WARN_EVERY, REFUSED_MOST = 60, 10 -- seconds; names in one warning
+local EACH_BEAT, EACH_SECOND, EACH_MINUTE = 1, 10, 600 -- of vault.heartbeat
+
+local dict, locks_dict -- of this node, or nil
+local parts = {} -- cache, shelf, brake, metrics, refresh
+local refused, warned_at = {}, 0 -- names of secrets that the dict did not take
+
+local function warn(message)
+    ngx.log(ngx.WARN, "vault: ", message)
+end
+
+-- Each worker's own: math.random's numbers are the same in all workers, unless somebody seeds it.
+local seed = 1
+local function random()
+    seed = seed * 16807 % 2147483647
+    return seed / 2147483647
+end
+
+-- The brake's slots are milliseconds: the time of this turn of nginx's loop may be long past.
+local function fresh_now()
+    ngx.update_time()
+    return ngx.now()
+end
+
+local function count(name, label, n)
+    parts.metrics:count(name, label, n or 1)
+end
+
+-- The dict takes no more: this worker keeps its own. Said once a minute, by name.
+local function on_full(name)
+    count("vault_dict_refusals_total")
+    name = quote(name)
+    if not refused[name] and #refused < REFUSED_MOST then
+        refused[name], refused[#refused + 1] = true, name
+    end
+    if ngx.now() < warned_at + WARN_EVERY then
+        return
+    end
+    warned_at = ngx.now()
+    warn("the shared dict is full: each worker fetches for itself, among others: "
+        .. table.concat(refused, ", "))
+    refused = {}
+end
+
+-- How a fetch failed, for those on other workers who waited for it.
+local failures = {}
+
+function failures.put(token, message, word)
+    locks_dict:safe_set("e:" .. token, word .. " " .. message, FAILURE_KEPT)
+end
+
+function failures.get(token)
+    local word, message = tostring(locks_dict:get("e:" .. token)):match("^(%S+) (.*)$")
+    return message, word
+end
+
+-- Put it together, in init: no worker is there yet.
+--
+-- options  dict: name; max_entries; rate: batch calls a second
+function _M.configure(options)
+    local name = options.dict or DICT
+    dict = ngx.shared[name]
+    locks_dict = ngx.shared[LOCKS] or dict
+    if not dict then
+        warn("no lua_shared_dict " .. name .. ": each worker caches for itself")
+    end
+    parts.metrics = metrics_of.new { dict = locks_dict, now = ngx.now }
+    parts.brake = brake_of.new { dict = locks_dict, now = fresh_now, random = random,
+                                 rate = options.rate }
+    parts.shelf = shelf_of.new { dict = dict, on_full = on_full }
+    parts.cache = cache_of.new {
+        shelf = parts.shelf, now = ngx.now, started = ngx.now(), brake = parts.brake,
+        max_entries = options.max_entries, count = count, on_change = dereference.changed,
+        on_entry = function(entry)
+            if parts.refresh then
+                parts.refresh:schedule(entry)
+            end
+        end,
+    }
+    parts.numbers = numbers_of.new { dict = locks_dict, now = ngx.now }
+    local settings = { cache = parts.cache, dict = dict, numbers = parts.numbers, now = ngx.now,
+                       warn = warn, max_entries = options.max_entries }
+    resolve.configure(settings)
+    anew.configure(settings)
+    dereference.configure(settings)
+end
+
+-- The privileged agent and helpers of nginx serve nobody.
+local function serves()
+    return ngx.worker.id() ~= nil
+end
+
+local function make_refresh(locks)
+    return refresh_of.new {
+        cache = parts.cache, locks = locks, brake = parts.brake, numbers = parts.numbers,
+        now = ngx.now, random = random, count = count,
+        fetch_batch = aws.start_batch, fetch_one = aws.start,
+        singles_most = math.max(1, math.floor(SINGLES_MOST / ngx.worker.count())),
+    }
+end
+
+local function count_hits()
+    count("vault_hits_total", "worker", resolve.take_hits())
+    parts.metrics:flush()
+end
+
+local function start_heart()
+    return heartbeat.start {
+        warn = warn, last = count_hits,
+        { every = EACH_BEAT, run = function() parts.cache:read_news() end },
+        { every = EACH_BEAT, run = function() return parts.refresh:step() end },
+        { every = EACH_SECOND, run = count_hits },
+        { every = EACH_MINUTE, run = dereference.mark_used },
+    }
+end
+
+-- In init_worker, after fork: what the master held is dropped, since it will learn of no change.
+function _M.init_worker()
+    resolve.drop()
+    if not parts.cache or not serves() then
+        return
+    end
+    local pid, started = core.process()
+    seed = (pid * 7919 + started) % 2147483646 + 1
+    local locks = locks_of.new { dict = locks_dict, now = ngx.now, pid = pid, started = started,
+                                 alive = core.is_alive }
+    parts.cache.news = dict and news_of.new { dict = dict, now = ngx.now }
+    parts.refresh = make_refresh(locks)
+    if locks_dict then
+        fetch.share { locks = locks, failures = failures }
+    end
+    if not start_heart() then
+        warn("this worker takes no timer: nothing is renewed ahead of time")
+    end
+end
+
+-- Forget all secrets on the node: each is fetched again when it is wanted.
+function _M.flush()
+    if not parts.cache then
+        return
+    end
+    parts.cache:flush()
+    resolve.drop()
+end
+
+-- Only of what is in use: nobody renews the rest.
+local function look_at_entries(now)
+    local oldest, resurrected = {}, 0
+    for _, entry in pairs(parts.cache.entries.items) do
+        local snapshot = not entry.idle and entry.snapshot
+        if snapshot then
+            local vault = entry.policy.vault or "aws"
+            oldest[vault] = math.max(oldest[vault] or 0, now - snapshot.fetched)
+            resurrected = resurrected + (snapshot.expires <= now and 1 or 0)
+        end
+    end
+    return oldest, resurrected
+end
+
+local function gauges()
+    local oldest, resurrected = look_at_entries(ngx.now())
+    local list = {
+        { name = "vault_resurrected_secrets", value = resurrected,
+          help = "Secrets of this worker that serve past their ttl." },
+        { name = "vault_entries", label = { "level", "worker" },
+          value = parts.cache.entries.count, help = "Secrets kept, by level." },
+    }
+    for vault, age in pairs(oldest) do
+        list[#list + 1] = { name = "vault_oldest_value_age_seconds", label = { "vault", vault },
+                            value = age, help = "Age of the oldest value in use, by vault." }
+    end
+    return list
+end
+
+-- Counters of the node and gauges of this worker, as Prometheus text.
+function _M.metrics()
+    if not parts.metrics then
+        return ""
+    end
+    return parts.metrics:text(gauges())
+end
+
+return _M
