@@ -86,9 +86,10 @@ static bool is_named(const struct vault_environment *environment, size_t count, 
 }
 
 /* Append copies of `entries`, for which there is room, but for those with the name of one that
- * stands there already: of two, programs disagree about which holds. */
+ * stands there already (of two, programs disagree about which holds), and for those that begin with
+ * `without`. */
 static enum vault_status add_all(struct vault_environment *environment, const char *const *entries,
-                                 size_t count)
+                                 size_t count, const char *without)
 {
     size_t above = environment->count;
 
@@ -96,6 +97,8 @@ static enum vault_status add_all(struct vault_environment *environment, const ch
         char *copy;
 
         if (is_named(environment, above, entries[i]))
+            continue;
+        if (without && strncmp(entries[i], without, strlen(without)) == 0)
             continue;
         copy = vault_copy(entries[i], strlen(entries[i]));
         if (!copy)
@@ -106,9 +109,9 @@ static enum vault_status add_all(struct vault_environment *environment, const ch
 }
 
 static enum vault_status new_over(const char *const *upper, const char *const *lower,
-                                  size_t lower_count, struct vault_environment **made)
+                                  const char *without, struct vault_environment **made)
 {
-    size_t upper_count = count_of(upper);
+    size_t upper_count = count_of(upper), lower_count = count_of(lower);
     struct vault_environment *environment = vault_alloc(sizeof *environment);
     enum vault_status status = VAULT_NO_MEMORY;
 
@@ -117,9 +120,9 @@ static enum vault_status new_over(const char *const *upper, const char *const *l
     environment->entries = vault_alloc((upper_count + lower_count + 1) * sizeof(char *));
     if (!environment->entries)
         goto out;
-    status = add_all(environment, upper, upper_count);
+    status = add_all(environment, upper, upper_count, NULL);
     if (status == VAULT_OK)
-        status = add_all(environment, lower, lower_count);
+        status = add_all(environment, lower, lower_count, without);
     if (status == VAULT_OK) {
         *made = environment;
         environment = NULL;
@@ -131,7 +134,16 @@ out:
 
 enum vault_status vault_environment_new(const char *const *entries, struct vault_environment **made)
 {
-    return new_over(entries, NULL, 0, made);
+    return new_over(entries, NULL, NULL, made);
+}
+
+enum vault_status vault_environment_change(const struct vault_environment *environment,
+                                           const char *const *entries, const char *without,
+                                           struct vault_environment **made)
+{
+    const char *const *base = (const char *const *)vault_environment_entries(environment);
+
+    return new_over(entries, base, without, made);
 }
 
 enum vault_status vault_environment_capture(void)
@@ -151,8 +163,8 @@ const struct vault_environment *vault_environment_process(void)
     if (!laid_over || laid_in != getpid()) {
         /* A predecessor's copy, inherited through fork, may still be in use by no one here; it is
          * left alone, as is all that was inherited. */
-        if (new_over((const char *const *)environ, (const char *const *)captured->entries,
-                     captured->count, &made) != VAULT_OK)
+        if (new_over((const char *const *)environ, (const char *const *)captured->entries, NULL,
+                     &made) != VAULT_OK)
             return NULL;
         laid_over = made;
         laid_in = getpid();

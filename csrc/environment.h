@@ -27,6 +27,13 @@ const char *vault_environment_set(const struct vault_environment *environment, c
  * `environment`. */
 char *const *vault_environment_entries(const struct vault_environment *environment);
 
+/* A copy of `environment` (NULL: of nothing) with `entries` in the place of those of the same
+ * names, and without what is left that begins with `without` (NULL: nothing goes). As
+ * vault_environment_new. */
+VAULT_MUST_CHECK enum vault_status
+vault_environment_change(const struct vault_environment *environment, const char *const *entries,
+                         const char *without, struct vault_environment **made);
+
 /* Copy the process's environ, once in its life; later calls do nothing. Lua threads only. */
 VAULT_MUST_CHECK enum vault_status vault_environment_capture(void);
 

@@ -153,6 +153,8 @@ enum vault_status vault_program_new(struct vault_exchange *exchange,
         vault_program_image_make(&exchange->program, environment, &start.image, &exchange->why);
     if (status == VAULT_OK)
         status = begin(program, &start);
+    else if (status != VAULT_NO_MEMORY)
+        status = VAULT_NOT_FOUND;
     close_one(&start.input);
     close_one(&start.output);
     close_one(&start.errors);

@@ -25,12 +25,16 @@ static int unfit(const char *path)
     return access(path, X_OK) == 0 ? 0 : errno;
 }
 
-static enum vault_status not_found(const char *path, int error, struct vault_message *why)
+enum vault_status vault_program_image_unfit(const char *path, int error, struct vault_message *why)
 {
     vault_message_add(why, "cannot execute ");
     vault_message_quote(why, path, strlen(path), SHOWN_MAX);
     vault_message_add(why, ": %s", strerror(error));
-    return VAULT_NOT_FOUND;
+    if (error == ENOENT || error == ENOTDIR)
+        return VAULT_NOT_FOUND;
+    if (error == E2BIG)
+        return VAULT_TOO_LARGE;
+    return error == EACCES || error == EPERM ? VAULT_ACCESS_DENIED : VAULT_INTERNAL;
 }
 
 static enum vault_status not_in_path(const char *name, struct vault_message *why)
@@ -56,25 +60,23 @@ static const char *next_in(const char *at, const char *name, char *path)
 static enum vault_status look(const char *name, const char *folders, char *path,
                               struct vault_message *why)
 {
-    int error, denied = 0;
+    enum vault_status status = VAULT_OK;
     struct vault_message amiss = {0};
 
     for (const char *at = folders; at;) {
         const char *next = next_in(at, name, path);
+        int error = *at == '/' ? unfit(path) : ENOENT;
 
-        error = *at == '/' ? unfit(path) : ENOENT;
         if (error == 0)
             return VAULT_OK;
-        if (error == EACCES && !denied) {
-            (void)not_found(path, error, &amiss);
-            denied = error;
-        }
+        if (error == EACCES && status == VAULT_OK)
+            status = vault_program_image_unfit(path, error, &amiss);
         at = next;
     }
-    if (!denied)
+    if (status == VAULT_OK)
         return not_in_path(name, why);
     vault_message_add(why, "%s", amiss.text);
-    return VAULT_NOT_FOUND;
+    return status;
 }
 
 static enum vault_status find(const char *word, const struct vault_environment *environment,
@@ -94,7 +96,7 @@ static enum vault_status find(const char *word, const struct vault_environment *
         memcpy(path, word, strlen(word));
         error = unfit(path);
         if (error)
-            status = not_found(path, error, why);
+            status = vault_program_image_unfit(path, error, why);
     } else {
         status = look(word, folders, path, why);
     }

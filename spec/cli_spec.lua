@@ -163,10 +163,22 @@ value
         assert.equal("vaults: the environment variable ONE is not set [not_found]\n", ended.err)
     end)
 
+    -- The rest of it: exec_spec, check_spec.
+    it("exec becomes a program, check looks at a file", function()
+        shows("s\n", { "exec", "--", "printenv", "ONE" }, { ONE = "{vault://env/two}", TWO = "s" })
+        assert.equal(3, run({ "exec", "--keep-aws", "--", "sh", "-c", "exit 3" }, {}).code)
+        fails("bad_config", { "check", folder .. "/nothing" })
+    end)
+
     it("shows how it is used for anything else", function()
         for _, arguments in ipairs { {}, { "got", "aws/x" }, { "get" }, { "get", "aws/x", "y" },
                                      { "" }, { "--help" }, { "explain" },
-                                     { "explain", "aws/x", "y" } } do
+                                     { "explain", "aws/x", "y" }, { "check" },
+                                     { "check", "a", "b" }, { "exec" }, { "exec", "--" },
+                                     { "exec", "true" }, { "exec", "--keep-aws" },
+                                     { "exec", "--keep-aws", "true" },
+                                     { "exec", "--keep-aws", "--" },
+                                     { "exec", "--other", "--", "true" } } do
             local ended = run(arguments)
             assert.equal(1, ended.code)
             assert.equal("", ended.out)

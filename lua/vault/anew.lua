@@ -175,12 +175,17 @@ local function fetch_groups(texts)
     end
 end
 
--- Have the values of all `texts`: in init twenty secrets at a time.
--- true | nil, message, word: of the first that has none
-function _M.warmup(texts)
+-- Where it blocks, have what can come by batch of the secrets of `texts`.
+function _M.prefetch(texts)
     if cache and fetch.blocks() then
         fetch_groups(texts)
     end
+end
+
+-- Have the values of all `texts`: in init twenty secrets at a time.
+-- true | nil, message, word: of the first that has none
+function _M.warmup(texts)
+    _M.prefetch(texts)
     local first_message, first_word
     for _, text in ipairs(texts) do
         local value, message, word = resolve.get(text)

@@ -1,9 +1,11 @@
 -- cli - the command line.
 --
 -- For:   bin/vaults: words in, one line and an exit status out.
--- Never: how a reference is resolved.
+-- Never: how a reference is resolved, what may be in a file.
 
+local check = require "vault.check"
 local environment = require "vault.environment"
+local exec = require "vault.exec"
 local explain = require "vault.explain"
 local fetch = require "vault.fetch"
 local reference = require "vault.reference"
@@ -14,18 +16,22 @@ local _M = {}
 
 local USAGE = [[
 usage: vaults get REFERENCE
+       vaults exec [--keep-aws] -- PROGRAM [ARGUMENT...]
+       vaults check FILE
        vaults explain REFERENCE
 
   get      print the value of a reference: "{vault://aws/name/key}", "$secret://aws/id/name/key",
            or the short form aws/name/key
-  explain  print how that value is found, or why it is not, step by step; never the value
+  exec     become PROGRAM, with each variable of the environment that is a reference changed to its
+           value, and without AWS_*, unless --keep-aws
+  check    print what is wrong with a declarative file of vaults, by line
+  explain  print how a reference's value is found, or why it is not, step by step; never the value
 
-The exit status is 0 where the value is had, or it is 1 and one line on standard error says why.
+The exit status is 0 where all is well, or it is 1 and one line on standard error says why. With
+exec it is PROGRAM's; 127 where there is no such program, 126 where it cannot be executed.
 ]]
 
-local commands = {}
-
--- Say in one line why there is no value; the exit status.
+-- Say in one line what is amiss; the exit status.
 local function fail(err, message, word)
     err:write("vaults: ", message, " [", word, "]\n")
     return 1
@@ -43,35 +49,83 @@ local function print_out(out, err, what, text)
     return 0
 end
 
-function commands.get(text, out, err)
+-- The words from the `first` on; unpack takes some thousands only.
+local function from(words, first)
+    local rest = {}
+    for i = first, #words do
+        rest[#rest + 1] = words[i]
+    end
+    return rest
+end
+
+-- Each takes the words after its name, out and err, and returns the exit status; nil: it is called
+-- in another way.
+local commands = {}
+
+-- Make a command of `run`(text, out, err), which takes a reference and needs the engine.
+local function of_reference(run)
+    return function(words, out, err)
+        if #words ~= 1 then
+            return nil
+        end
+        local ok, message, word = vault.init()
+        if not ok then
+            return fail(err, message, word)
+        end
+        return run(reference.short(words[1]), out, err)
+    end
+end
+
+commands.get = of_reference(function(text, out, err)
     local value, message, word = vault.get(text)
     if not value then
         return fail(err, message, word)
     end
     return print_out(out, err, "value", value)
-end
+end)
 
-function commands.explain(text, out, err)
+commands.explain = of_reference(function(text, out, err)
     local told, message, word = explain.explain(text, {
         find = vaults.find, getenv = environment.get, get = vault.get, run = fetch.explain,
     })
     local status = print_out(out, err, "explanation", told)
     return message and status == 0 and fail(err, message, word) or status
+end)
+
+function commands.check(words, out, err)
+    if #words ~= 1 then
+        return nil
+    end
+    local told, message, word = check.check(words[1])
+    local status = print_out(out, err, "report", told)
+    return message and status == 0 and fail(err, message, word) or status
 end
 
--- Run the command in `arguments`; out, err: files. Returns the exit status.
-function _M.run(arguments, out, err)
-    local command = commands[arguments[1]]
-    local text = arguments[2]
-    if not command or not text or arguments[3] then
-        err:write(USAGE)
-        return 1
+function commands.exec(words, _, err)
+    local keep_aws = words[1] == "--keep-aws"
+    local first = keep_aws and 3 or 2
+    if words[first - 1] ~= "--" or not words[first] then
+        return nil
     end
     local ok, message, word = vault.init()
     if not ok then
         return fail(err, message, word)
     end
-    return command(reference.short(text), out, err)
+    local status
+    status, message, word = exec.exec(from(words, first), keep_aws)
+    fail(err, message, word)
+    return status
+end
+
+-- Run the command in `arguments`; out, err: files. Returns the exit status.
+function _M.run(arguments, out, err)
+    local command = commands[arguments[1]]
+    local status = command and command(from(arguments, 2), out, err)
+    if not status then
+        err:write(USAGE)
+        return 1
+    end
+    return status
 end
 
 return _M

@@ -1,13 +1,16 @@
 -- dereference - configurations whose fields are references: their values, kept up to date in place.
 --
--- For:   `$refs` beside the values, as Kong has them: update, warmup.
--- Never: fetching (resolve), when a value is good (cache), what is done with a value (attempt).
+-- For:   `$refs` beside the values, as Kong has them: dereference, update, warmup.
+-- Never: fetching (resolve), when a value is good (cache), what is done with a value (attempt),
+--        which fields may be references (referenceable).
 --
 -- A configuration is any table. A table in it with a field "$refs" = { field = reference } (or, for
 -- an array or a map, a table of references) has references in these fields, at any depth.
 
 local anew = require "vault.anew"
+local path_text = require("vault.violations").path_text
 local reference = require "vault.reference"
+local referenceable = require "vault.referenceable"
 local resolve = require "vault.resolve"
 
 local _M = {}
@@ -19,17 +22,21 @@ local READS_MOST = 3 -- of one configuration, where secrets change meanwhile
 -- configuration -> what is known of it: { fields, generation, earliest, message, word }. Holds no
 -- part of the configuration itself, or it would never be collected.
 local states = setmetatable({}, { __mode = "k" })
+-- A table of references -> { key -> the word last warned of, or false }, of optional fields alone.
+local optional = setmetatable({}, { __mode = "k" })
 local generation = 0
 local now = os.time
+local warn = function() end
 
 -- Some value of this worker is not what it was.
 function _M.changed()
     generation = generation + 1
 end
 
--- now  function() -> seconds
+-- now   function() -> seconds
+-- warn  function(message)
 function _M.configure(options)
-    now = options.now or now
+    now, warn = options.now or now, options.warn or warn
     generation = generation + 1
 end
 
@@ -43,11 +50,13 @@ end
 
 -- The references in `refs`, which lies beside the fields at `path`.
 local function add_refs(found, refs, path)
+    local warned = optional[refs]
     for key, text in pairs(refs) do
         if type(text) == "table" then
             add_refs(found, text, path_with(path, key))
         elseif reference.is_reference(text) then
-            found[#found + 1] = { path = path, key = key, reference = text }
+            found[#found + 1] = { path = path, key = key, reference = text,
+                                  warned = warned and warned[key] ~= nil and warned or nil }
         end
     end
 end
@@ -76,12 +85,12 @@ local function state_of(conf)
 end
 
 -- Reading and writing -----------------------------------------------------------------------------
--- What was read: { values, versions, failed, message, word, generation, earliest }; the first three
--- by the number of the field, the message and word those of the first that has no value.
+-- What was read: { values, versions, failed, generation, earliest }; the first three by the number
+-- of the field; of what failed { message, word }.
 
 local function fail(read, i, message, word)
-    read.values[i], read.failed[i] = nil, true
-    read.message, read.word = read.message or message, read.word or word
+    read.values[i] = nil
+    read.failed[i] = read.failed[i] or { message = message, word = word }
 end
 
 -- What the secret of `text` is known by; and the version that its value is of.
@@ -153,7 +162,42 @@ local function table_of(conf, field)
     return type(conf) == "table" and conf or nil
 end
 
--- The fields of `conf` that are references: a list of { path, key, reference }.
+local function name_of(field)
+    return path_text(path_with(field.path, field.key))
+end
+
+-- Warn once for each way in which an optional field comes to have no value. One that is only
+-- waited for says nothing.
+local function note(field, failure)
+    local word = failure and failure.word or false
+    if word == "pending" then
+        return
+    end
+    if word and field.warned[field.key] ~= word then
+        warn(("the optional field %s has no value: %s"):format(name_of(field), failure.message))
+    end
+    field.warned[field.key] = word
+end
+
+local function note_all(fields, read)
+    for i, field in ipairs(fields) do
+        if field.warned then
+            note(field, read.failed[i])
+        end
+    end
+end
+
+-- The number of the first field that should have a value and has none.
+local function first_failed(fields, read)
+    for i, field in ipairs(fields) do
+        if read.failed[i] and not field.warned then
+            return i
+        end
+    end
+end
+
+-- The fields of `conf` that are references: a list of { path, key, reference, warned }; the last,
+-- for optional ones, is a table of `optional`.
 function _M.fields(conf)
     return state_of(conf).fields
 end
@@ -172,15 +216,18 @@ end
 local function bring_up_to_date(conf, state)
     local read = read_all(state.fields)
     _M.write(conf, state.fields, read.values)
+    note_all(state.fields, read)
+    local failure = read.failed[first_failed(state.fields, read)] or {}
     state.generation, state.earliest = read.generation, read.earliest
-    state.message, state.word = read.message, read.word
-    return conf, read.message, read.word
+    state.message, state.word = failure.message, failure.word
+    return conf, failure.message, failure.word
 end
 
 -- Bring the values of `conf` up to date, in place.
 --
 -- context: any; where a value has to be fetched, as vault.get
--- conf; also message, word of the first reference that has no value: its field is left as it is
+-- conf; also message, word of the first reference that has no value: its field is left as it is. An
+-- optional one is warned of instead.
 function _M.update(conf)
     if type(conf) ~= "table" then
         error("conf must be a table", 2)
@@ -199,6 +246,102 @@ function _M.mark_used()
             resolve.mark_used(field.reference)
         end
     end
+end
+
+-- Dereferencing -----------------------------------------------------------------------------------
+
+-- What of `conf` has references already: { [table] = { [key] = true } }. What stands there is a
+-- value, whatever it looks like.
+local function taken_of(conf)
+    local fields, taken = {}, {}
+    find(fields, {}, conf, {})
+    for _, field in ipairs(fields) do
+        local container = table_of(conf, field)
+        if container then
+            taken[container] = taken[container] or {}
+            taken[container][field.key] = true
+        end
+    end
+    return taken
+end
+
+local function table_in(container, key)
+    local inner = rawget(container, key)
+    if type(inner) ~= "table" then
+        inner = {}
+        rawset(container, key, inner)
+    end
+    return inner
+end
+
+-- Write the reference of `field` into the `$refs` of the record around it.
+local function keep_reference(conf, field)
+    local record = conf
+    for i = 1, field.depth do
+        record = rawget(record, field.path[i])
+    end
+    local refs = table_in(record, REFS)
+    for i = field.depth + 1, #field.path do
+        refs = table_in(refs, field.path[i])
+    end
+    refs[field.key] = field.reference
+    if field.optional then
+        optional[refs] = optional[refs] or {}
+        optional[refs][field.key] = field.warned[field.key]
+    end
+end
+
+-- Does not yield. What somebody else changed meanwhile stays.
+local function put_values(conf, fields, values)
+    for i, field in ipairs(fields) do
+        local container = table_of(conf, field)
+        if container and rawget(container, field.key) == field.reference then
+            keep_reference(conf, field)
+            container[field.key] = values[i]
+        end
+    end
+    states[conf] = nil
+    state_of(conf)
+end
+
+local function texts_of(fields)
+    local texts = {}
+    for i, field in ipairs(fields) do
+        field.warned = field.optional and { [field.key] = false } or nil
+        texts[i] = field.reference
+    end
+    return texts
+end
+
+-- Change the fields of `conf` whose text is a reference to their values, in place, and write the
+-- references to `$refs`, for update. What is in `$refs` already is left alone.
+--
+-- schema  as vault.referenceable's
+--
+-- context: any; in init twenty secrets at a time; else, where one has to be fetched, as vault.get
+-- conf; where the schema calls a field optional and it has no value, it is nil, and warned of
+-- nil, message, word   of the first without a value, its path in front: conf is as it was
+-- Raises for a malformed schema.
+function _M.dereference(conf, schema)
+    if type(conf) ~= "table" then
+        error("conf must be a table", 2)
+    elseif schema ~= nil and (type(schema) ~= "table" or type(schema.fields) ~= "table") then
+        error("schema must be a table with fields, or nil", 2)
+    end
+    local fields = referenceable.find(conf, schema, taken_of(conf))
+    if #fields == 0 then
+        return conf
+    end
+    anew.prefetch(texts_of(fields))
+    local read = read_all(fields)
+    local first = first_failed(fields, read)
+    if first then
+        local failure = read.failed[first]
+        return nil, name_of(fields[first]) .. ": " .. failure.message, failure.word
+    end
+    note_all(fields, read)
+    put_values(conf, fields, read.values)
+    return conf
 end
 
 -- Warming up --------------------------------------------------------------------------------------

@@ -19,6 +19,9 @@ local CONTROL = "[%z\1-\31\127]"
 
 local _M = {}
 
+-- One of these, in upper or lower case, is what a reference begins with; not all that does is one.
+_M.STARTS = { KONG, SECRET, ENV }
+
 -- At most `most` bytes of outside text for a message: printable ASCII as it is, backslash and all
 -- else as \\ or \xNN, "..." where bytes were left out. As vault_message_quote does in C.
 function _M.quote(text, most)

@@ -90,6 +90,80 @@ static void test_entries(void **state)
     vault_environment_free(environment);
 }
 
+static enum vault_status change(const char *const *base, const char *const *entries,
+                                const char *without, struct vault_environment **made)
+{
+    struct vault_environment *environment = NULL;
+    enum vault_status status = vault_environment_new(base, &environment);
+
+    if (status == VAULT_OK)
+        status = vault_environment_change(environment, entries, without, made);
+    vault_environment_free(environment);
+    return status;
+}
+
+static void test_change(void **state)
+{
+    static const struct {
+        const char *entries[4], *without, *wanted[8];
+    } rows[] = {
+        {{NULL}, NULL, {"A=1", "AB=2", "XA=3", "A", NULL}},
+        {{NULL}, "A", {"XA=3", NULL}},
+        {{NULL}, "AB", {"A=1", "XA=3", "A", NULL}},
+        {{NULL}, "AB=2", {"A=1", "XA=3", "A", NULL}},
+        {{NULL}, "ABC", {"A=1", "AB=2", "XA=3", "A", NULL}},
+        {{NULL}, "", {NULL}},
+        {{"A=new", "N=", NULL}, NULL, {"A=new", "N=", "AB=2", "XA=3", NULL}},
+        {{"AB=new", "XA=", NULL}, "A", {"AB=new", "XA=", NULL}},
+        {{"N=1", "N=2", "M=3", NULL}, "A", {"N=1", "N=2", "M=3", "XA=3", NULL}},
+    };
+    static const char *const base[] = {"A=1", "AB=2", "XA=3", "A", NULL};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct vault_environment *made = NULL;
+        char *const *all;
+        size_t count = 0;
+
+        assert_int_equal(change(base, rows[i].entries, rows[i].without, &made), VAULT_OK);
+        all = vault_environment_entries(made);
+        for (; rows[i].wanted[count]; count++)
+            assert_string_equal(all[count], rows[i].wanted[count]);
+        assert_null(all[count]);
+        vault_environment_free(made);
+    }
+}
+
+static void test_change_of_nothing(void **state)
+{
+    static const char *const entries[] = {"A=1", NULL};
+    struct vault_environment *made = NULL;
+
+    (void)state;
+    assert_int_equal(vault_environment_change(NULL, entries, "A", &made), VAULT_OK);
+    assert_string_equal(vault_environment_get(made, "A"), "1");
+    vault_environment_free(made);
+}
+
+static void test_change_allocations(void **state)
+{
+    static const char *const base[] = {"A=1", "B=2", NULL}, *const entries[] = {"C=3", NULL};
+    struct vault_environment *made = NULL;
+    enum vault_status status = VAULT_NO_MEMORY;
+    unsigned long nth;
+
+    (void)state;
+    for (nth = 1; status == VAULT_NO_MEMORY; nth++) {
+        assert_null(made);
+        (void)vault_alloc_fail(nth);
+        status = change(base, entries, "B", &made);
+    }
+    (void)vault_alloc_fail(0);
+    assert_int_equal(status, VAULT_OK);
+    assert_true(nth > 7);
+    vault_environment_free(made);
+}
+
 static void test_allocations(void **state)
 {
     static const char *const entries[] = {"A=1", "B=2", "C=3", NULL};
@@ -217,9 +291,15 @@ static void test_process(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_get),         cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_entries),     cmocka_unit_test(test_is_a_copy),
-        cmocka_unit_test(test_allocations), cmocka_unit_test(test_process),
+        cmocka_unit_test(test_get),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_is_a_copy),
+        cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_process),
+        cmocka_unit_test(test_change),
+        cmocka_unit_test(test_change_of_nothing),
+        cmocka_unit_test(test_change_allocations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,7 +111,11 @@ static void test_path(void **state)
 
         expand(rows[i].word, word);
         status = make(rows[i].path, word, strlen(word) + 1, &image, &why);
-        assert_int_equal(status, rows[i].found ? VAULT_OK : VAULT_NOT_FOUND);
+        if (rows[i].found)
+            assert_int_equal(status, VAULT_OK);
+        else
+            assert_int_equal(status, strstr(rows[i].says, "Permission denied") ? VAULT_ACCESS_DENIED
+                                                                               : VAULT_NOT_FOUND);
         if (rows[i].found) {
             assert_string_equal(image.path, expand(rows[i].found, wanted));
             assert_int_equal(why.length, 0);
@@ -125,6 +129,30 @@ static void test_path(void **state)
         }
         vault_program_image_free(&image);
         assert_null(image.path);
+    }
+}
+
+static void test_unfit(void **state)
+{
+    static const struct {
+        int error;
+        enum vault_status status;
+        const char *why;
+    } rows[] = {
+        {ENOENT, VAULT_NOT_FOUND, "cannot execute a\\x0A: No such file or directory"},
+        {ENOTDIR, VAULT_NOT_FOUND, "cannot execute a\\x0A: Not a directory"},
+        {EACCES, VAULT_ACCESS_DENIED, "cannot execute a\\x0A: Permission denied"},
+        {EPERM, VAULT_ACCESS_DENIED, "cannot execute a\\x0A: Operation not permitted"},
+        {E2BIG, VAULT_TOO_LARGE, "cannot execute a\\x0A: Argument list too long"},
+        {ENOEXEC, VAULT_INTERNAL, "cannot execute a\\x0A: Exec format error"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct vault_message why = {0};
+
+        assert_int_equal(vault_program_image_unfit("a\n", rows[i].error, &why), rows[i].status);
+        assert_string_equal(why.text, rows[i].why);
     }
 }
 
@@ -193,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_path),
+        cmocka_unit_test(test_unfit),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_no_memory),
     };
