@@ -1,12 +1,13 @@
 /* module_values - values across the Lua border: failures out, fields of option tables in.
  *
- * For:   what all files of the border do alike.
+ * For:   what all files of the border do alike; comparing texts.
  * Never: what a field means.
  */
 #include "module.h"
 
 #include <string.h>
 
+#include "buffer.h"
 #include "json_extract.h"
 
 int vault_push_failure(lua_State *state, enum vault_status status, const char *why)
@@ -72,4 +73,15 @@ enum vault_status vault_extract(const char *text, size_t length, const char *key
              status != VAULT_TOO_LARGE)
         vault_message_add(why, ", at byte %zu", offset + 1);
     return status;
+}
+
+int vault_lua_equal(lua_State *state)
+{
+    size_t left_length;
+    size_t right_length;
+    const char *left = luaL_checklstring(state, 1, &left_length);
+    const char *right = luaL_checklstring(state, 2, &right_length);
+
+    lua_pushboolean(state, left_length == right_length && vault_equal(left, right, left_length));
+    return 1;
 }

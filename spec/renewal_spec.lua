@@ -1,0 +1,128 @@
+-- renewal_spec - a vault's secrets fetched anew on every worker that holds them, once.
+
+local light = require "spec.support.light"
+local renewal = require "vault.renewal"
+
+describe("renewal", function()
+    local world, dict, fetched
+
+    -- A worker that holds { vault, reference } each.
+    local function worker(own_dict, ...)
+        local held = {}
+        for i, pair in ipairs { ... } do
+            held[i] = { vault = pair[1], reference = pair[2], fetched = 0 }
+        end
+        local self = { held = held }
+        self.renewal = renewal.new {
+            dict = own_dict, now = function() return world.clock end,
+            secrets = function() return held end,
+            each = function(list, run)
+                for _, item in ipairs(list) do
+                    run(item)
+                end
+            end,
+            refresh = function(reference)
+                fetched[#fetched + 1] = reference
+                if reference:find("bad") then
+                    return nil, "planted " .. reference
+                end
+                for _, secret in ipairs(held) do
+                    if secret.reference == reference then
+                        secret.fetched = world.clock
+                    end
+                end
+                return "value"
+            end,
+        }
+        return self
+    end
+
+    local function read(one)
+        if one.renewal:is_told() then
+            one.renewal:read()
+        end
+    end
+
+    local function took()
+        local list = fetched
+        table.sort(list)
+        fetched = {}
+        return list
+    end
+
+    before_each(function()
+        world, fetched = light.new(), {}
+        dict = world:dict()
+    end)
+
+    it("fetches what is held of the vault", function()
+        local one = worker(dict, { "one", "a" }, { "two", "b" }, { "one", "c" })
+        assert.same({ secrets = 2, failed = 0 }, one.renewal:ask("one"))
+        assert.same({ "a", "c" }, took())
+        assert.same({ secrets = 0, failed = 0 }, one.renewal:ask("three"))
+    end)
+
+    it("says what failed", function()
+        local one = worker(dict, { "one", "a" }, { "one", "bad1" }, { "one", "bad2" })
+        assert.same({ secrets = 3, failed = 2, message = "planted bad1" }, one.renewal:ask("one"))
+    end)
+
+    it("does so once a second and vault, on the node", function()
+        local one, other = worker(dict, { "one", "a" }), worker(dict, { "one", "a" })
+        assert.is_table(one.renewal:ask("one"))
+        assert.is_nil(one.renewal:ask("one"))
+        assert.is_nil(other.renewal:ask("one"))
+        assert.is_table(other.renewal:ask("two"))
+        world:pass(0.99)
+        assert.is_nil(other.renewal:ask("one"))
+        world:pass(0.02)
+        assert.is_table(other.renewal:ask("one"))
+    end)
+
+    it("does so without a dict, and where it is full", function()
+        local one = worker(nil, { "one", "a" })
+        assert.is_table(one.renewal:ask("one"))
+        assert.is_nil(one.renewal:ask("one"))
+        read(one)
+        dict.full = true
+        one = worker(dict, { "one", "a" })
+        assert.is_table(one.renewal:ask("one"))
+        assert.is_nil(one.renewal:ask("one"))
+        world:pass(1.1)
+        assert.is_table(one.renewal:ask("one"))
+    end)
+
+    it("lets the others fetch what nobody has fetched since", function()
+        local one = worker(dict, { "one", "a" })
+        local other = worker(dict, { "one", "a" }, { "one", "b" }, { "two", "c" })
+        world:pass(1)
+        one.renewal:ask("one")
+        other.held[1].fetched = world.clock -- it has heard the news
+        took()
+        read(other)
+        assert.same({ "b" }, took())
+        read(other)
+        read(one)
+        assert.same({}, took())
+    end)
+
+    it("hears of two in the same moment", function()
+        local one, two = worker(dict), worker(dict)
+        local other = worker(dict, { "one", "a" }, { "two", "b" })
+        world:pass(1)
+        one.renewal:ask("one")
+        read(other)
+        assert.same({ "a" }, took())
+        two.renewal:ask("two")
+        read(other)
+        assert.same({ "b" }, took())
+    end)
+
+    it("does not hear of what was before it began", function()
+        local one = worker(dict)
+        world:pass(1)
+        one.renewal:ask("one")
+        read(worker(dict, { "one", "a" }))
+        assert.same({}, took())
+    end)
+end)
