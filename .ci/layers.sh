@@ -67,10 +67,13 @@ rule "bare allocation" \
     "buffer.c" "$c"/*.[ch]
 rule "sockets" '#include <(sys/socket|sys/un|netinet/|netdb|poll|sys/epoll)' \
     "wake.c http.c container_address.c program.c program_attendant.c" "$c"/*.[ch]
-rule "files" "$(word 'fopen|open|openat')\\(" "file.c wake.c program.c program_attendant.c" \
-    "$c"/*.[ch]
+rule "files" "$(word 'fopen|open|openat')\\(" \
+    "file.c atomic_file.c wake.c program.c program_attendant.c" "$c"/*.[ch]
+rule "changes on disk" \
+    "$(word 'rename(at2?)?|unlink(at)?|mkdir(at|temp|dtemp)?|rmdir|(sym)?link(at)?|fsync')\\(" \
+    "atomic_file.c wake.c" "$c"/*.[ch]
 rule "processes" "$(word 'v?fork|_Fork|clone|execv[a-z]*|posix_spawnp?|popen|system|waitp?id')\\(" \
-    "program.c program_attendant.c" "$c"/*.[ch]
+    "program.c program_attendant.c program_exec.c" "$c"/*.[ch]
 rule "memory and locks between fork and exec" \
     "$(word 'vault_(alloc|free|copy|wipe|buffer|message)|[a-z]*printf|strerror|pthread_')" "" \
     "$c"/program_attendant.c
@@ -84,9 +87,11 @@ rule "AWS words in transport" 'X-Amz|secretsmanager|GetSecretValue|AKIA' "" "$c"
 rule "typedef of a struct" '^ *typedef +(struct|union)' "" "$c"/*.[ch]
 rule "an included .c file" '#include "[^"]*\.c"' "" "$c"/*.[ch]
 rule "the engine in Lua" 'core\.(port|run|explain)' "collector.lua" "$l"/*.lua
+rule "another program in Lua" 'core\.(exec|variables)' "exec.lua" "$l"/*.lua
 rule "os.getenv" 'os\.getenv' "" "$l"/*.lua
 rule "ngx in pure Lua" '(^|[^A-Za-z0-9_."])ngx\.|require *\(? *"(ngx|resty)\.' "" \
-    "$l"/reference.lua "$l"/schema.lua "$l"/config.lua
+    "$l"/reference.lua "$l"/schema.lua "$l"/config.lua "$l"/allow.lua "$l"/entities.lua \
+    "$l"/state.lua "$l"/sources.lua "$l"/vaults.lua
 rule "globals set at require" '^ *_G[.[]|^require *=' "" "$l"/*.lua
 
 # Every file opens with its room: what it is for, what may not enter.
@@ -128,12 +133,15 @@ if [ -z "${VAULT_LAYERS_ROOT:-}" ]; then
     plant "clock" csrc/sigv4.c 'long x = time(0);'
     plant "bare allocation" csrc/ini.c 'void y(void *x) { free(x); }'
     plant "sockets" csrc/fetch.c '#include <sys/socket.h>'
+    plant "files" csrc/identity.c 'int y(void) { return open("/x", 0); }'
+    plant "changes on disk" csrc/file.c 'int y(void) { return unlink("/x"); }'
     plant "processes" csrc/credentials_process.c 'int y(void) { return fork(); }'
     plant "memory and locks between fork and exec" csrc/program_attendant.c \
         'void *y(void) { return vault_alloc(1); }'
     plant "protocol that performs" csrc/credentials.c 'int y(void) { return poll(0, 0, 1); }'
     plant "protocol that performs" csrc/identity.c 'int y(void) { return send(0, 0, 1, 0); }'
     plant "an included .c file" csrc/fetch.c '#include "ini.c"'
+    plant "another program in Lua" lua/vault/cli.lua 'core.exec({}, {})'
     plant "os.getenv" lua/vault/env.lua 'local x = os.getenv("HOME")'
     plant "ngx in pure Lua" lua/vault/reference.lua 'local x = ngx.now()'
     plant "room comment" csrc/no_room.c 'int x;'

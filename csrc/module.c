@@ -282,6 +282,7 @@ static const luaL_Reg functions[] = {
     {"extract", core_extract},
     {"base64_decode", core_base64_decode},
     {"sha256", core_sha256},
+    {"equal", vault_lua_equal},
     {"getenv", core_getenv},
     {"sign", core_sign},
     {"about", core_about},
@@ -291,8 +292,12 @@ static const luaL_Reg functions[] = {
     {"credentials", vault_lua_credentials},
     {"credential_files", vault_lua_credential_files},
     {"readable", vault_lua_readable},
+    {"read_file", vault_lua_read_file},
+    {"replace_file", vault_lua_replace_file},
     {"process", vault_lua_process},
     {"is_alive", vault_lua_is_alive},
+    {"variables", vault_lua_variables},
+    {"exec", vault_lua_exec},
     {NULL, NULL},
 };
 

@@ -66,6 +66,12 @@ int vault_lua_credential_files(lua_State *state);
 /* core.readable(path) -> boolean: whether this process may read that file */
 int vault_lua_readable(lua_State *state);
 
+/* core.read_file(path) -> text | nil, message, word: a regular file of 1 MB at most */
+int vault_lua_read_file(lua_State *state);
+
+/* core.replace_file(path, text) -> true | nil, message, word: what atomic_file.h promises */
+int vault_lua_replace_file(lua_State *state);
+
 /* core.process() -> number of this process, when it began (ticks since the system booted; 0: not
  * known) */
 int vault_lua_process(lua_State *state);
@@ -73,5 +79,18 @@ int vault_lua_process(lua_State *state);
 /* core.is_alive(pid, started) -> boolean: whether that very process still lives; 0 for `started`:
  * whether one of that number does */
 int vault_lua_is_alive(lua_State *state);
+
+/* core.variables(starts) -> { { name, value }, .. }: the variables of the environment whose value
+ * begins, in upper or lower case, with one of the texts in the list */
+int vault_lua_variables(lua_State *state);
+
+/* core.exec(words, entries, without?): this process becomes the program words[1]; see program_exec.
+ * Its environment: this process's, with the list `entries` ("NAME=value") in the place of those of
+ * these names, and without what else begins with `without`. Where it returns: nil, message, word */
+int vault_lua_exec(lua_State *state);
+
+/* core.equal(left, right) -> whether the two strings are the same, in a time that tells nothing of
+ * them but their lengths */
+int vault_lua_equal(lua_State *state);
 
 #endif

@@ -1,17 +1,21 @@
-/* module_files - the files that credentials depend on, as Lua sees them.
+/* module_files - files as Lua sees them: those that credentials depend on, and those of the vaults.
  *
- * For:   core.credential_files and core.readable, in the master and in a worker.
- * Never: decisions; a byte of a file.
+ * For:   core.credential_files and core.readable, in the master and in a worker; core.read_file and
+ *        core.replace_file.
+ * Never: decisions; a byte of a file in a message.
  */
 #include "module.h"
 
 #include <string.h>
 #include <unistd.h>
 
+#include "atomic_file.h"
 #include "credential_files.h"
 #include "file.h"
 
 #define FILES_TYPE "vault.files"
+#define BYTES_TYPE "vault.bytes"
+#define READ_MAX   (1024 * 1024)
 
 static int files_gc(lua_State *state)
 {
@@ -79,5 +83,52 @@ int vault_lua_credential_files(lua_State *state)
 int vault_lua_readable(lua_State *state)
 {
     lua_pushboolean(state, vault_file_readable(check_path(state, 1)));
+    return 1;
+}
+
+static int bytes_gc(lua_State *state)
+{
+    vault_buffer_free(luaL_checkudata(state, 1, BYTES_TYPE));
+    return 0;
+}
+
+static struct vault_buffer *push_bytes(lua_State *state)
+{
+    struct vault_buffer *bytes = lua_newuserdata(state, sizeof *bytes);
+
+    vault_buffer_init(bytes, READ_MAX);
+    if (luaL_newmetatable(state, BYTES_TYPE)) {
+        lua_pushcfunction(state, bytes_gc);
+        lua_setfield(state, -2, "__gc");
+    }
+    lua_setmetatable(state, -2);
+    return bytes;
+}
+
+int vault_lua_read_file(lua_State *state)
+{
+    const char *path = check_path(state, 1);
+    struct vault_buffer *bytes = push_bytes(state);
+    struct vault_message why = {0};
+    enum vault_status status = vault_file_read(path, bytes, &why);
+
+    if (status != VAULT_OK)
+        return vault_push_failure(state, status, why.text);
+    lua_pushlstring(state, bytes->data ? bytes->data : "", bytes->length);
+    vault_buffer_free(bytes);
+    return 1;
+}
+
+int vault_lua_replace_file(lua_State *state)
+{
+    const char *path = check_path(state, 1);
+    size_t length;
+    const char *text = luaL_checklstring(state, 2, &length);
+    struct vault_message why = {0};
+    enum vault_status status = vault_atomic_file_replace(path, text, length, &why);
+
+    if (status != VAULT_OK)
+        return vault_push_failure(state, status, why.text);
+    lua_pushboolean(state, 1);
     return 1;
 }

@@ -105,9 +105,19 @@ describe("aws", function()
                 "KONG_VAULT_AWS_ASSUME_ROLE_ARN is not the ARN of an IAM role" },
             { { secret_access_key = "canary" }, nil, "access_key_id is missing" },
             { { session_token = "canary" }, nil, "session_token is there without a key" },
-            { { allow = { "canary*" } }, nil, "field allow is not known or not supported yet" },
-            { { regoin = "canary" }, nil, "field regoin is not known or not supported yet" },
-            { { ["a\nb"] = 1 }, nil, "field a\\x0ab is not known or not supported yet" },
+            { { allow = { "canary#" } }, nil, "field allow is not a list of names or ARNs" },
+            { { allow = "canary" }, nil, "field allow is not a list of names or ARNs" },
+            { { allow = {} }, nil, "field allow is not a list of names or ARNs" },
+            { { regoin = "canary" }, nil, "field regoin is not known" },
+            { { ["a\nb"] = 1 }, nil, "field a\\x0ab is not known" },
+            { { region = "$env://NOT_SET" }, nil,
+                "field region: the environment variable NOT_SET is not set" },
+            { { region = "{vault://env/json/k}" }, { JSON = '{"k":["canary"]}' },
+                'field region: key "k" of variable "json": ' },
+            { { region = "$env://CANARY" }, { CANARY = "canary canary" },
+                "field region is not an AWS region" },
+            { { assume_role_arn = "$env://X" }, { X = "canary" }, "is not the ARN of an IAM role" },
+            { { ttl = "$env://TTL" }, { TTL = "canary" }, "field ttl is not a number of seconds" },
         }
         for _, row in ipairs(ROWS) do
             it(row[3], function()
@@ -123,6 +133,105 @@ describe("aws", function()
                 assert.equal(0, #fake.asked)
             end)
         end
+    end)
+
+    describe("references in the config", function()
+        it("have the environment's value, by both grammars", function()
+            variables.MY_REGION, variables.MY_KEYS = "eu-west-1", '{"id":"AKID","key":"s"}'
+            local conf = { region = "{vault://env/my-region}", endpoint_url = "$env://MY_URL",
+                           access_key_id = "{vault://env/my-keys/id}",
+                           secret_access_key = "$ENV://MY_KEYS/key" }
+            variables.MY_URL = "http://localhost:1"
+            local settled = assert(aws.settle({ resource = "n" }, conf))
+            assert.equal("eu-west-1", settled.region)
+            assert.equal("http://localhost:1", settled.endpoint_url)
+            assert.equal("AKID", settled.access_key_id)
+            assert.equal("s", settled.secret_access_key)
+            assert.equal("{vault://env/my-region}", conf.region)
+            variables.MY_REGION = "us-east-1"
+            assert.equal("us-east-1", aws.settle({ resource = "n" }, conf).region)
+        end)
+
+        for text, why in pairs {
+            ["$env://AWS_SECRET_ACCESS_KEY"] = "planted refusal",
+            ["{vault://aws/name/key}"] = "only references to the environment",
+            ["{vault://my-vault/name}"] = "only references to the environment",
+            ["$secret://aws/john/name/key"] = "only references to the environment",
+            ["$secret://env/john/name"] = "only references to the environment",
+        } do
+            it("are refused: " .. text, function()
+                local settled, message, word = aws.settle({ resource = "n" },
+                    { access_key_id = "AKID", secret_access_key = text })
+                assert.is_nil(settled)
+                assert.truthy(message:find("field secret_access_key: " .. why, 1, true), message)
+                assert.equal("refused", word)
+            end)
+        end
+    end)
+
+    describe("allow", function()
+        local ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
+
+        local function settle(resource, globs)
+            return aws.settle({ resource = resource }, { region = "eu-west-1", allow = globs })
+        end
+
+        it("refuses what no glob names", function()
+            assert.truthy(settle("prod/db", { "test/*", "prod/*" }))
+            assert.truthy(settle("prod/db", newproxy())) -- Kong's null
+            assert.same({ nil, 'the vault does not allow the secret "dev/db"', "refused" },
+                { settle("dev/db", { "test/*", "prod/*" }) })
+            assert.same({ nil, 'the vault does not allow the secret "n"' },
+                { aws.get({ allow = { "m" } }, "n") })
+            assert.equal(0, #fake.asked)
+        end)
+
+        it("tries names on ARNs, and ARNs on names", function()
+            assert.truthy(settle(ARN .. "prod/db-AbCdEf", { "prod/*" }))
+            assert.truthy(settle("prod/db", { ARN .. "prod/*" }))
+            assert.is_nil(settle("prod/db", { (ARN:gsub("west", "east")) .. "prod/*" }))
+        end)
+
+        it("is no part of what selects the bytes", function()
+            assert.equal(settle("n").key, settle("n", { "*" }).key)
+        end)
+
+        describe("with an ARN that may mean a longer name", function()
+            local resource = ARN .. "app-master"
+            local answered
+
+            before_each(function()
+                answered = resource
+                fake.get = function(_, _, on_done)
+                    return on_done({ payload = "v", arn = answered })
+                end
+            end)
+
+            it("takes the answer where it is of that ARN", function()
+                assert.equal("v", (aws.get({ allow = { "app" } }, resource)))
+            end)
+
+            it("refuses the answer where it is of another", function()
+                answered = ARN .. "app-master-AbCdEf"
+                local seen
+                local settled = settle(resource, { "app" })
+                local kept, _, word = aws.load(settled, function(...) seen = { ... } end)
+                assert.is_nil(kept)
+                assert.equal("refused", word)
+                assert.is_nil(seen[1])
+                assert.equal("refused", seen[3])
+                assert.is_nil((aws.get({ allow = { "app" } }, resource)))
+                aws.start(settled, function(...) seen = { ... } end)
+                fake.started.on_done({ payload = "v", arn = answered })
+                assert.equal("refused", seen[3])
+            end)
+
+            it("keeps it apart from what others may read, and out of batches", function()
+                assert.not_equal(settle(resource).key, settle(resource, { "app" }).key)
+                assert.is_false(settle(resource, { "app" }).batchable)
+                assert.is_true(settle(resource, { "app-*" }).batchable)
+            end)
+        end)
     end)
 
     describe("settle", function()

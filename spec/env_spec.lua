@@ -6,6 +6,13 @@ describe("env", function()
     setup(function()
         package.loaded["vault.core"] = {
             getenv = function(name) return variables[name] end,
+            extract = function(text, key)
+                if key == "none" then
+                    return nil, "planted", "key_not_found"
+                end
+                return text .. " of " .. key
+            end,
+            base64_decode = function(text) return "decoded " .. text end,
         }
         package.loaded["vault.environment"] = nil
         package.loaded["vault.env"] = nil
@@ -91,6 +98,34 @@ describe("env", function()
         for _, version in ipairs({ 0, 3, "1" }) do
             assert.equal("bad_reference", (select(3, strategy.get({}, "my-secret", version))))
         end
+    end)
+
+    describe("a whole reference", function()
+        local function read(config, parts)
+            parts.resource = parts.resource or "my-secret"
+            return strategy.read(config, parts)
+        end
+
+        it("has the prefix of its option, or else of its vault", function()
+            assert.equal("v1", read({}, {}))
+            assert.equal("app", read({ prefix = "app-" }, {}))
+            assert.equal("app", read({ prefix = "other-" }, { config = { prefix = "app-" } }))
+            assert.equal("v0", read({}, { version = 2 }))
+            assert.equal("raw", read({}, { resource = "mixed-Case", grammar = "apisix" }))
+        end)
+
+        it("has its key cut out, and base64 undone", function()
+            assert.equal("v1 of k", read({}, { key = "k" }))
+            assert.equal("decoded v1 of k", read({}, { key = "k", config = {
+                base64_decode = true } }))
+            assert.same({ nil, 'key "none" of variable "my-secret": planted', "key_not_found" },
+                { read({}, { key = "none", config = { base64_decode = true } }) })
+        end)
+
+        it("fails as get does", function()
+            assert.equal("not_found", (select(3, read({}, { resource = "other", key = "k" }))))
+            assert.equal("refused", (select(3, read({}, { resource = "aws-secret-access-key" }))))
+        end)
     end)
 
     it("raises for a resource that is no string", function()

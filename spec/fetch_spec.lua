@@ -103,6 +103,19 @@ describe("fetch", function()
             assert.equal("B", other.results[1].payload)
         end)
 
+        it("hands on what on_done has against the result, to all who wait", function()
+            load_fetch()
+            local function refuse(result)
+                return nil, "planted against " .. result.payload, "refused"
+            end
+            local one, two = ask("a", nil, refuse), ask("a")
+            core.finish(1, { payload = "A" })
+            world:pass(0.1)
+            for _, thread in ipairs { one, two } do
+                assert.same({ nil, "planted against A", "refused" }, thread.results)
+            end
+        end)
+
         it("waits a second longer than the engine may take", function()
             load_fetch()
             local default, short = ask("a"), ask("b", nil, nil, 2)

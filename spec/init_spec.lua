@@ -6,7 +6,7 @@ local light = require "spec.support.light"
 local rooms = require "spec.support.rooms"
 
 local WANTED = { "vault.cache", "vault.aws", "vault.vaults", "vault.resolve", "vault.anew",
-                 "vault.dereference", "vault.node", "vault" }
+                 "vault.dereference", "vault.settings", "vault.node", "vault" }
 
 describe("vault", function()
     local vault, aws, world, outside, checked, restore, files
@@ -98,7 +98,9 @@ describe("vault", function()
 
         local BAD = {
             { { vault = {} }, "no option vault" }, { { [1] = "x" }, "no option 1" },
-            { { vaults = "file.yaml" }, "vaults must be a table" },
+            { { vaults = 7 }, "vaults must be a table or string" },
+            { { vaults = "" }, "vaults must not be empty" },
+            { { state = {} }, "state must be a string" },
             { { dict = {} }, "dict must be a string" },
             { { trusted_certificate = true }, "trusted_certificate must be a string" },
             { { max_entries = "10" }, "max_entries must be a number" },
@@ -187,6 +189,25 @@ describe("vault", function()
         assert.same({ "v", nil, 2 }, { vault.try(function(with) return with.k, nil, 2 end, conf) })
         assert.is_true(vault.warmup({ "{vault://aws/db/k}" }))
         assert.equal("not_found", (select(3, vault.warmup(conf))))
+    end)
+
+    it("puts values in the place of references, in configurations and settings", function()
+        vault.init()
+        local conf = { k = "{vault://aws/db/k}", none = "{vault://aws/none}" }
+        local schema = { fields = { { k = { type = "string", referenceable = true } } } }
+        assert.same({ nil, 'none: planted not_found of "none"', "not_found" },
+            { vault.dereference(conf) })
+        assert.equal(conf, vault.dereference(conf, schema))
+        assert.equal("v", conf.k)
+        assert.same({ MY_SECRET = "s", k = "v", n = 7 },
+            vault.environment { "MY_SECRET", k = "{vault://aws/db/k}", n = 7 })
+        assert.equal("not_found", (select(3, vault.environment { k = "{vault://aws/none}" })))
+        for name, call in pairs { environment = function() vault.environment() end,
+                                  conf = function() vault.dereference("x") end } do
+            local ok, message = pcall(call)
+            assert.is_false(ok)
+            assert.matches("init_spec%.lua:%d+: .*" .. name, message)
+        end
     end)
 
     it("refreshes, flushes, counts", function()

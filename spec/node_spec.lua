@@ -117,6 +117,19 @@ describe("a node", function()
             assert.is_true(draws[20] < 0.2 and draws[180] > 0.8)
         end)
 
+        it("has one list of vaults for all workers, which outlives a flush", function()
+            local made, text = one.vaults.change(function()
+                return { { prefix = "my-aws", name = "aws", config = { region = "eu-west-1" } } }, 1
+            end), "{vault://my-aws/db/k}"
+            assert.equal(1, made)
+            node:run(function() one.vault.flush() return true end)
+            world:pass(0.3)
+            assert.equal("v1", get(two, text))
+            two.vaults.change(function() return {}, 1 end)
+            world:pass(0.3)
+            assert.equal("unknown_vault", select(3, one.vault.get(text)))
+        end)
+
         it("flushes for all workers", function()
             get(one)
             get(two)

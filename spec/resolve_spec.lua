@@ -29,6 +29,21 @@ describe("resolve", function()
         return one:fails(...)
     end
 
+    it("tells what it holds, once for each secret of a vault", function()
+        aws.secrets.other = { AWSCURRENT = '{"k":"v"}' }
+        for _, text in ipairs { "{vault://aws/db/main/user}", "{vault://aws/db/main/password}",
+                                "{vault://john/db/main/user}", "$secret://aws/john/other/k",
+                                "{vault://env/plain}", "{vault://aws/none/k}" } do
+            get(text)
+        end
+        local list = one.resolve.secrets()
+        table.sort(list, function(a, b) return a.reference < b.reference end)
+        assert.same({ "$secret://aws/john/other/k", "john" },
+            { list[1].reference, list[1].vault })
+        assert.same({ "aws", "john", 3 }, { list[2].vault, list[3].vault, #list })
+        assert.equal(world.clock, list[3].fetched)
+    end)
+
     describe("the value", function()
         local ROWS = {
             { "{vault://aws/db/main/user}", "u2" },

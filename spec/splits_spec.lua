@@ -43,6 +43,15 @@ describe("APISIX's path", function()
         end)
     end
 
+    it("is tried further where the vault does not allow a name", function()
+        one.vaults.configure { entities = { { prefix = "john", name = "aws",
+                                              config = { allow = { "a/b" } } } } }
+        assert.equal("v", get("$secret://aws/john/a/b/c"))
+        assert.same({ "a/b" }, asked())
+        fails("refused", "$secret://aws/john/x/y", '"x/y"')
+        assert.same({}, asked())
+    end)
+
     for _, word in ipairs { "throttled", "timeout", "server_error", "no_credentials", "pending",
                             "credentials_refused", "decryption_failed", "invalid_request" } do
         it("is not tried further after " .. word, function()

@@ -3,11 +3,16 @@
 -- For:   a resource and a vault's config -> one fetch by the engine.
 -- Never: caching (vault.cache keeps what this brings), what wins in a config (vault.config).
 
+local allow = require "vault.allow"
 local config = require "vault.config"
 local core = require "vault.core"
+local env = require "vault.env"
 local environment = require "vault.environment"
 local fetch = require "vault.fetch"
-local quote = require("vault.reference").quote
+local fields = require "vault.schema_fields"
+local reference = require "vault.reference"
+
+local quote = reference.quote
 
 local _M = { VERSION = core._VERSION }
 
@@ -17,27 +22,77 @@ local RENEWAL_MOST = 3 -- seconds
 local CALLER = { "access_key_id", "secret_access_key", "session_token", "assume_role_arn",
                  "role_session_name", "external_id", "sts_endpoint_url" }
 
--- What a vault's config may hold.
-_M.FIELDS = { region = true, endpoint_url = true, ttl = true, neg_ttl = true, resurrect_ttl = true,
-              base64_decode = true, timeout = true }
-for _, field in ipairs(CALLER) do
-    _M.FIELDS[field] = true
-end
-
 -- Kong's contract has it. Nothing is left to do.
 function _M.init()
 end
 
--- A misspelt `region`, or an `allow` that nobody heeds, must not go unnoticed either.
+local function is_null(value)
+    return value == nil or value == "" or type(value) == "userdata"
+end
+
+-- A misspelt `region` must not go unnoticed either.
 local function check_fields(entity)
     for field, value in pairs(entity) do
-        local null = value == "" or type(value) == "userdata"
-        if not (_M.FIELDS[field] or null) then
-            return nil, ("the vault's field %s is not known or not supported yet"):format(
-                quote(tostring(field))), "bad_config"
+        local null = is_null(value)
+        if not (fields.CONFIG.aws[field] or null) then
+            return nil, ("the vault's field %s is not known"):format(quote(tostring(field))),
+                "bad_config"
         end
     end
     return true
+end
+
+-- A vault's own settings come from the environment or from nowhere: a vault that needs another one
+-- could need itself.
+local function own_setting(text, getenv)
+    local parts, message, word = reference.parse(text)
+    if not parts then
+        return nil, message, word
+    elseif parts.name ~= "env" or parts.id then
+        return nil, "only references to the environment may stand there", "refused"
+    end
+    return env.new(getenv).read({}, parts)
+end
+
+-- `entity` with the values of its references, and the names of the fields that were some.
+-- nil, nil, message, "bad_config" or "refused"
+local function with_own_settings(entity, getenv)
+    local made, hidden = {}, {}
+    for field, value in pairs(entity) do
+        made[field] = value
+        local known = fields.CONFIG.aws[field]
+        if known and known.referenceable and reference.is_reference(value) then
+            local text, message, word = own_setting(value, getenv)
+            if not text then
+                return nil, nil, ("the vault's field %s: %s"):format(field, message),
+                    word == "refused" and word or "bad_config"
+            end
+            made[field], hidden[field] = text, true
+        end
+    end
+    return made, hidden
+end
+
+local checked = setmetatable({}, { __mode = "k" }) -- lists of globs
+
+-- true, exact (of vault.allow) | nil, message, word
+local function check_allowed(globs, settled)
+    if is_null(globs) then
+        return true
+    end
+    if not checked[globs] then
+        if fields.check(fields.CONFIG.aws.allow, globs) == nil then
+            return nil, "the vault's field allow is not a list of names or ARNs, with * and ?",
+                "bad_config"
+        end
+        checked[globs] = true
+    end
+    local allowed, exact = allow.check(globs, settled.resource, settled.region)
+    if not allowed then
+        return nil, ('the vault does not allow the secret "%s"'):format(quote(settled.resource)),
+            "refused"
+    end
+    return true, exact
 end
 
 local function may_cache(word)
@@ -50,33 +105,53 @@ local function may_retry(word)
     return row ~= nil and row.may_retry
 end
 
+-- What was answered for an ARN that could be two secrets' is kept apart from what others may read.
+local function key_of(settled)
+    return config.key(settled, settled.resource .. (settled.exact and "\nexact" or ""), core.sha256)
+end
+
+local function settle_fields(parts, given, getenv)
+    local entity, hidden, message, word = with_own_settings(given, getenv)
+    local settled
+    if entity then
+        settled, message, word = config.settle(parts, entity, getenv, hidden)
+    end
+    local good
+    if settled then
+        good, message, word = check_fields(entity)
+    end
+    if good then
+        settled.resource = parts.resource
+        good, message, word = check_allowed(entity.allow, settled)
+    end
+    if not good then
+        return nil, message, word
+    end
+    settled.exact = message
+    return settled
+end
+
 -- What the fetch of `parts` (of vault.reference) goes by; pure.
 --
 -- getenv   nil: vault.environment's
 --
 -- settled   vault.config's, and key: what selects the bytes, hashed; group: what it has in common
---           with others that one call can fetch, hashed; batchable: whether one can; may_cache,
---           may_retry: function(word) -> boolean
+--           with others that one call can fetch, hashed; batchable: whether one can; exact: the
+--           answer must be of the ARN that is asked for; may_cache, may_retry: function(word) ->
+--           boolean
 -- nil, message, word   "bad_reference", "bad_config", "refused"
 function _M.settle(parts, entity, getenv)
-    local settled, message, word = config.settle(parts, entity, getenv or environment.get)
-    if not settled then
-        return nil, message, word
+    local settled, message, word = settle_fields(parts, entity or {}, getenv or environment.get)
+    if settled then
+        settled.key, message, word = key_of(settled)
     end
-    local known
-    known, message, word = check_fields(entity or {})
-    if not known then
-        return nil, message, word
-    end
-    settled.resource = parts.resource
-    settled.key, message, word = config.key(settled, parts.resource, core.sha256)
-    if settled.key then
+    if settled and settled.key then
         settled.group, message, word = config.group(settled, core.sha256)
     end
-    if not settled.group then
+    if not settled or not settled.group then
         return nil, message, word
     end
-    settled.batchable = settled.stage == "AWSCURRENT"
+    settled.batchable = settled.stage == "AWSCURRENT" and not settled.exact
     settled.may_cache, settled.may_retry = may_cache, may_retry
     return settled
 end
@@ -114,6 +189,22 @@ local function renewal(request)
     return request
 end
 
+-- on_done, but what comes of another secret than was allowed is refused.
+local function guarded(settled, on_done)
+    if not settled.exact then
+        return on_done
+    end
+    return function(result, message, word)
+        if result and result.arn ~= settled.resource then
+            message, word = "the ARN is not complete: the vault does not allow what it means",
+                "refused"
+            on_done(nil, message, word)
+            return nil, message, word
+        end
+        return on_done(result, message, word)
+    end
+end
+
 -- Fetch what `settled` names; who asks for the same key meanwhile joins. As vault.fetch.get.
 -- on_done  nil: the engine's result is given as it is, and not to those who want it kept
 function _M.load(settled, on_done, options)
@@ -122,12 +213,12 @@ function _M.load(settled, on_done, options)
     if options and options.patience then
         request = renewal(request)
     end
-    return fetch.get(key, request, on_done or as_it_is, options)
+    return fetch.get(key, request, guarded(settled, on_done or as_it_is), options)
 end
 
 -- Start a fetch of one, or of several of one group, for which nobody waits. As vault.fetch.start.
 function _M.start(settled, on_done)
-    return fetch.start(renewal(_M.request(settled)), on_done)
+    return fetch.start(renewal(_M.request(settled)), guarded(settled, on_done))
 end
 
 function _M.start_batch(policies, on_done)

@@ -11,7 +11,8 @@
 -- snapshot asks it. One that was renewed and is the same version stays the same table.
 --
 -- An entry is what this worker knows of one key: { key, policy (of the smallest ttl), ttl, used,
--- snapshot, kept (seconds in the dict), recheck (another version may be there) }.
+-- snapshot, kept (seconds in the dict), recheck (another version may be there), loose (the vault of
+-- its policy has another config: who asks next says what the ttl is) }.
 
 local bounded = require "vault.bounded"
 local permit_of = require "vault.permit"
@@ -90,6 +91,18 @@ end
 
 -- Entries -----------------------------------------------------------------------------------------
 
+-- The ttl of `policy` in the place of all that was said of it before.
+local function settle_anew(self, entry, policy)
+    local snapshot = entry.snapshot
+    entry.ttl, entry.policy, entry.loose = policy.ttl, policy, nil
+    if snapshot then
+        snapshot.expires, snapshot.good_until = math.huge, math.huge
+        settle_expiry(self, snapshot, policy.ttl)
+        self.on_entry(entry)
+    end
+    return entry
+end
+
 -- Whoever asks with a smaller ttl makes it everybody's.
 local function entry_for(self, policy)
     local entry = self.entries.items[policy.key]
@@ -100,6 +113,9 @@ local function entry_for(self, policy)
         return entry
     end
     entry.kept = math.max(entry.kept, shelf_seconds(policy))
+    if entry.loose then
+        return settle_anew(self, entry, policy)
+    end
     local ttl = smaller_ttl(entry.ttl, policy.ttl)
     if ttl ~= entry.ttl then
         entry.ttl, entry.policy = ttl, policy
@@ -335,6 +351,23 @@ function methods:drop()
     end
     self.entries:clear()
     self.on_change()
+end
+
+-- The vault of this name has another config. What serves a secret of which it said the ttl asks
+-- again, each by its own: the snapshot becomes another table.
+function methods:loosen(vault)
+    for _, entry in pairs(self.entries.items) do
+        local old = entry.snapshot
+        if entry.policy.vault == vault then
+            entry.loose = true
+            entry.snapshot = old and { payload = old.payload, binary = old.binary,
+                                       version_id = old.version_id, fetched = old.fetched,
+                                       expires = old.expires, good_until = old.expires }
+        end
+        if entry.loose and old then
+            old.good_until = 0
+        end
+    end
 end
 
 -- For refresh: whether another worker has renewed `entry` since; then it has the newer snapshot.

@@ -5,6 +5,7 @@
 -- Never: clock, files, ngx; the profile's region and endpoints (C asks the profile).
 
 local reference = require "vault.reference"
+local schema_fields = require "vault.schema_fields"
 
 local quote = reference.quote
 
@@ -89,44 +90,32 @@ local function session_name(value)
 end
 
 -- Fields ------------------------------------------------------------------------------------------
--- The first that is set wins: reference option (where `option`), entity, variables in order,
--- default. An empty text is not set.
+-- The first that is set wins: reference option (of OPTIONS), entity, variables in order, default.
+-- An empty text is not set. Names, variables and defaults are those of vault.schema_fields.
 
-local REGION = {
-    name = "region", kind = region, option = true,
-    variables = { "KONG_VAULT_AWS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION" },
+local KINDS = {
+    region = region, endpoint_url = text, sts_endpoint_url = text, assume_role_arn = role_arn,
+    role_session_name = session_name, external_id = text, access_key_id = secret,
+    secret_access_key = secret, session_token = secret, ttl = seconds, neg_ttl = seconds,
+    resurrect_ttl = seconds, base64_decode = flag, timeout = timeout,
 }
-
-local FIELDS = {
-    { name = "endpoint_url", kind = text, variables = {
-        "KONG_VAULT_AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL" } },
-    { name = "sts_endpoint_url", kind = text, variables = {
-        "KONG_VAULT_AWS_STS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL" } },
-    { name = "assume_role_arn", kind = role_arn,
-      variables = { "KONG_VAULT_AWS_ASSUME_ROLE_ARN" } },
-    { name = "role_session_name", kind = session_name, default = "KongVault",
-      variables = { "KONG_VAULT_AWS_ROLE_SESSION_NAME" } },
-    { name = "external_id", kind = text, variables = { "KONG_VAULT_AWS_EXTERNAL_ID" } },
-    { name = "access_key_id", kind = secret, variables = {} },
-    { name = "secret_access_key", kind = secret, variables = {} },
-    { name = "session_token", kind = secret, variables = {} },
-    { name = "ttl", kind = seconds, option = true, default = 0,
-      variables = { "KONG_VAULT_AWS_TTL" } },
-    { name = "neg_ttl", kind = seconds, option = true, default = 0,
-      variables = { "KONG_VAULT_AWS_NEG_TTL" } },
-    { name = "resurrect_ttl", kind = seconds, option = true, default = 1e8,
-      variables = { "KONG_VAULT_AWS_RESURRECT_TTL" } },
-    { name = "base64_decode", kind = flag, option = true, default = false,
-      variables = { "KONG_VAULT_AWS_BASE64_DECODE", "KONG_VAULT_AWS_DECODE_BASE64" } },
-    { name = "timeout", kind = timeout, default = 10,
-      variables = { "KONG_VAULT_AWS_TIMEOUT" } },
-}
+local OPTIONS = { region = true, ttl = true, neg_ttl = true, resurrect_ttl = true,
+                  base64_decode = true }
 
 -- The names of all that is settled, in the order in which people are told of it.
-_M.NAMES = { REGION.name }
-for _, field in ipairs(FIELDS) do
-    _M.NAMES[#_M.NAMES + 1] = field.name
+_M.NAMES = {}
+
+local FIELDS = {}
+for _, field in ipairs(schema_fields.CONFIG.aws) do
+    local kind = KINDS[field.name]
+    if kind then
+        _M.NAMES[#_M.NAMES + 1] = field.name
+        FIELDS[#FIELDS + 1] = { name = field.name, kind = kind, option = OPTIONS[field.name],
+                                variables = field.variables, default = field.default }
+    end
 end
+local REGION = table.remove(FIELDS, 1) -- settled last: an ARN has one too
+assert(REGION.name == "region")
 
 -- nil, "" and the null of cjson and ngx are not set.
 local function is_set(value)
@@ -166,6 +155,9 @@ local function pick(field, sources)
     local value, complaint = field.kind(found)
     if not complaint then
         return value, nil, nil, origin
+    end
+    if origin == "entity" and sources.hidden[field.name] then
+        complaint = complaint:gsub(': ".*', "")
     end
     local place = PLACES[origin] or { "the environment variable " .. origin, "bad_config" }
     return nil, place[1]:format(field.name) .. " " .. complaint, place[2]
@@ -240,6 +232,7 @@ end
 --
 -- entity  the config of its vaults entity; nil for the strategy itself ("{vault://aws/...}")
 -- getenv  name -> string or nil
+-- hidden  nil, or field -> true: what the entity has there is not shown, it may be anything
 --
 -- settled { region?, endpoint_url?, sts_endpoint_url?, assume_role_arn?, role_session_name,
 --           external_id?, access_key_id?, secret_access_key?, session_token?, ttl, neg_ttl,
@@ -247,7 +240,7 @@ end
 --         region nil: none is set but perhaps the profile's. origin[field]: "option", "arn",
 --         "entity", a variable's name or "default"
 -- nil, message, word   "bad_reference", "bad_config", "refused"
-function _M.settle(parts, entity, getenv)
+function _M.settle(parts, entity, getenv, hidden)
     if type(parts) ~= "table" or type(parts.resource) ~= "string" then
         error("parts must be a reference's parts", 2)
     end
@@ -264,6 +257,7 @@ function _M.settle(parts, entity, getenv)
     end
     local sources = {
         options = options, entity = entity or {}, getenv = without_endpoints(getenv),
+        hidden = hidden or {},
     }
     for _, step in ipairs({ settle_fields, settle_region, check_keys }) do
         local ok, message, word = step(settled, sources, parts.resource)

@@ -1,9 +1,10 @@
 -- env - the environment strategy: secrets that are environment variables.
 --
--- For:   Kong's strategy contract (VERSION, init, get) over the process environment.
--- Never: caching, keys inside a value (the caller cuts them out), which variables may not leave
---        the library (C refuses them).
+-- For:   Kong's strategy contract (VERSION, init, get) over the process environment; a whole
+--        reference to it.
+-- Never: caching, which variables may not leave the library (C refuses them).
 
+local core = require "vault.core"
 local environment = require "vault.environment"
 local quote = require("vault.reference").quote
 
@@ -20,9 +21,16 @@ function _M.variable(conf, resource, version)
     return version == 2 and name .. "_PREVIOUS" or name
 end
 
+-- What get() goes by for a reference's `parts`; config: its vault's.
+function _M.conf(config, parts)
+    local options = parts.config or {}
+    return { prefix = options.prefix or config.prefix, raw = parts.grammar == "apisix" }
+end
+
 -- A strategy over getenv(name) -> string | nil, message, word.
 function _M.new(getenv)
-    local strategy = { VERSION = _M.VERSION }
+    local strategy = { VERSION = _M.VERSION, new = _M.new, conf = _M.conf,
+                       variable = _M.variable }
 
     -- Kong's contract has it. Nothing is left to do: loading this made the copy.
     function strategy.init()
@@ -53,10 +61,26 @@ function _M.new(getenv)
             value and "empty" or "not set"), "not_found"
     end
 
+    -- The value of a reference's `parts` in a vault with `config`.
+    -- string | nil, message, word: as get's, core.extract's, core.base64_decode's
+    function strategy.read(config, parts)
+        local conf, options = _M.conf(config, parts), parts.config or {}
+        local value, message, word = strategy.get(conf, parts.resource, parts.version)
+        if value and parts.key then
+            value, message, word = core.extract(value, parts.key)
+            message = message and ('key "%s" of variable "%s": %s'):format(quote(parts.key),
+                quote(parts.resource), message)
+        end
+        if value and options.base64_decode then
+            return core.base64_decode(value)
+        end
+        return value, message, word
+    end
+
     return strategy
 end
 
 local process = _M.new(environment.get)
-_M.init, _M.get = process.init, process.get
+_M.init, _M.get, _M.read = process.init, process.get, process.read
 
 return _M

@@ -92,7 +92,7 @@ local function try(parts, vault, tools)
 end
 
 local function is_final(attempt)
-    return not attempt.result or attempt.result.ok or not resolve.NEXT_SPLIT[attempt.word]
+    return not attempt.word or not resolve.NEXT_SPLIT[attempt.word]
 end
 
 -- As resolve does: the first split that is there, else the first of all. Returns the one that
@@ -158,7 +158,7 @@ local function state_of(value, word)
 end
 
 local function tell_variable(sheet, parts, vault, tools, text)
-    local conf = resolve.env_conf(vault, parts)
+    local conf = env.conf(vault.config, parts)
     local name = env.variable(conf, parts.resource, parts.version)
     local value, _, refused = tools.getenv(name)
     local state = state_of(value, refused)

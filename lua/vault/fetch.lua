@@ -78,14 +78,18 @@ local function explain(message, word)
     return message
 end
 
--- What all who asked are given: kept, message, word.
+-- What all who asked are given: kept, message, word. on_done may refuse what came, with a message
+-- and a word of its own.
 local function hand_over(on_done, result, message, word)
     if message then
         message = explain(message, word)
     end
-    local ok, kept = pcall(on_done, result, message, word)
+    local ok, kept, refusal, refused = pcall(on_done, result, message, word)
     if not ok then
         return nil, "the cache failed: " .. tostring(kept), "internal"
+    end
+    if refusal then
+        return nil, refusal, refused
     end
     return kept, message, word
 end
@@ -179,25 +183,11 @@ local function ending_elsewhere(record)
     end
 end
 
--- Whoever had the lock a moment ago may have brought what this fetch is for.
-local function conclude_early(record)
-    local ok, kept = pcall(record.peek)
-    if not ok or not kept then
-        return false
-    end
-    locks:release(record.key, record.token)
-    conclude(record, kept)
-    return true
-end
-
 -- Begin to fetch, or to wait for whoever does on this node. true | nil, message, word
 function begin(record)
     record.began = ngx.now()
     if locks and record.peek and record.holders < HOLDERS_MOST then
         record.token, record.holder = locks:take(record.key, seconds_of(record.request))
-    end
-    if record.token and conclude_early(record) then
-        return true
     end
     if record.holder then
         record.holders = record.holders + 1

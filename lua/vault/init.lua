@@ -1,7 +1,7 @@
 -- vault - references to secrets become their values: the facade.
 --
--- For:   require "vault": init, init_worker, get, update, try, warmup, refresh, flush, metrics,
---        is_reference, parse_reference.
+-- For:   require "vault": init, init_worker, environment, get, dereference, update, try, warmup,
+--        refresh, flush, metrics, status, is_reference, parse_reference.
 -- Never: logic; each function is a line or two on the rooms behind it.
 
 local anew = require "vault.anew"
@@ -9,18 +9,21 @@ local attempt = require "vault.attempt"
 local config = require "vault.config"
 local core = require "vault.core"
 local dereference = require "vault.dereference"
+local entities = require "vault.entities"
 local environment = require "vault.environment"
 local fetch = require "vault.fetch"
 local files = require "vault.files"
 local node = require "vault.node"
 local reference = require "vault.reference"
 local resolve = require "vault.resolve"
+local settings = require "vault.settings"
 local vaults = require "vault.vaults"
 
 local _M = { _VERSION = core._VERSION }
 
-local OPTIONS = { vaults = "table", dict = "string", trusted_certificate = "string",
-                  max_entries = "number", init_timeout = "number", refresh_rate = "number" }
+local OPTIONS = { vaults = "table or string", state = "string", dict = "string",
+                  trusted_certificate = "string", max_entries = "number", init_timeout = "number",
+                  refresh_rate = "number" }
 
 local function check_number(name, value)
     local is_rate = name == "refresh_rate"
@@ -42,18 +45,27 @@ local function check_options(options)
         if not OPTIONS[name] then
             error("vault.init has no option " .. tostring(name), 3)
         end
-        if type(value) ~= OPTIONS[name] then
+        if not OPTIONS[name]:find(type(value), 1, true) then
             error(("vault.init: %s must be a %s"):format(name, OPTIONS[name]), 3)
+        end
+        if value == "" then
+            error(("vault.init: %s must not be empty"):format(name), 3)
         end
         if OPTIONS[name] == "number" then
             check_number(name, value)
+        end
+        if name == "vaults" and type(value) == "table" then
+            entities.check(value)
         end
     end
 end
 
 -- Call in init_by_lua. `vault.init()` alone works; every option has a default.
 --
--- vaults               list of entities { prefix, name = "aws" | "env", config }
+-- vaults               list of entities { prefix, name = "aws" | "env", config }, or the path of a
+--                      declarative file of them (Kong's or APISIX's, YAML or JSON)
+-- state                path of the file that keeps the entities made through the Admin API; without
+--                      one they are gone after a restart. Relative paths: to nginx's prefix
 -- dict                 name of the lua_shared_dict ("vault_secrets")
 -- trusted_certificate  file of CA certificates, or "system"; else AWS_CA_BUNDLE, SSL_CERT_FILE, the
 --                      system's trust store
@@ -63,12 +75,12 @@ end
 --                      (10); 0: as many as it takes
 --
 -- context: init_by_lua*, or the command line
--- true | nil, message, "unsupported": this nginx and libcurl cannot share a process (also logged).
--- Raises for a malformed option.
+-- true | nil, message, word (also logged): "unsupported", this nginx and libcurl cannot share a
+-- process; "bad_config", a file of vaults cannot be read or is not right, which at a reload is a
+-- warning only: what was good before stays. Raises for a malformed option.
 function _M.init(options)
     options = options or {}
     check_options(options)
-    vaults.set(options.vaults or {})
     local ca_file = config.trusted_certificate(options.trusted_certificate, environment.get)
     fetch.configure { ca_file = ca_file, init_timeout = options.init_timeout }
     if ngx and ngx.shared then
@@ -77,7 +89,10 @@ function _M.init(options)
         files.remember(ca_file)
         ngx.log(ngx.INFO, core.about())
     end
-    local ok, message, word = core.check()
+    local ok, message, word = vaults.configure(node.vault_settings(options))
+    if ok then
+        ok, message, word = core.check()
+    end
     if not ok and ngx then
         ngx.log(ngx.ERR, "vault: ", message)
     end
@@ -95,6 +110,18 @@ function _M.init_worker()
     fetch.init_worker()
 end
 
+-- Settings with their references resolved, for what needs them before anything else runs.
+--
+-- wanted  a table: names of environment variables, as a list, and settings, name -> text, number or
+--         boolean. A variable's or a setting's whole text may be a reference
+--
+-- context: init_by_lua*, where it blocks and fetches twenty secrets at a time; elsewhere as get
+-- table, name -> value: a new one; a variable that is not set is absent
+-- nil, message, word: of the first by name without a value. Raises for a malformed table.
+function _M.environment(wanted)
+    return settings.read(wanted)
+end
+
 -- The value of a reference in either grammar.
 --
 -- context: any. init, init_worker: blocks. server_rewrite, rewrite, access, content, preread,
@@ -109,6 +136,19 @@ function _M.get(text)
         error("the reference must be a string", 2)
     end
     return resolve.get(text)
+end
+
+-- Change the references that are fields of a configuration to their values, in place; they go to
+-- "$refs" beside them, and update keeps the values up to date.
+--
+-- schema  nil: any string may be a reference (as APISIX has it); or a record in Kong's schema
+--         language, { fields = { { name = { type = "string", referenceable = true } }, .. } }
+--
+-- context: init_by_lua*, where it blocks and fetches twenty secrets at a time; elsewhere as get
+-- conf | nil, message, word: of the first reference without a value; then conf is as it was. A
+-- field for which the schema says required = false is nil instead, with a warning.
+function _M.dereference(conf, schema)
+    return dereference.dereference(conf, schema)
 end
 
 -- Bring the values of a configuration up to date, in place. A table in `conf`, or conf itself, with
@@ -161,6 +201,13 @@ end
 -- Counters of the node and gauges of this worker, in Prometheus's text format. context: any
 function _M.metrics()
     return node.metrics()
+end
+
+-- What is there, in numbers, and nothing secret: { version, worker = { pid, id }, vaults, secrets
+-- (on this worker), dict = { capacity, free_space } (bytes), credentials = { { source, expires } }
+-- }. context: any but init
+function _M.status()
+    return node.status()
 end
 
 -- Whether `text` has the outer shape of a reference. Never raises; context: any.

@@ -17,14 +17,17 @@ local news_of = require "vault.news"
 local numbers_of = require "vault.numbers"
 local quote = require("vault.reference").quote
 local refresh_of = require "vault.refresh"
+local renewal_of = require "vault.renewal"
 local resolve = require "vault.resolve"
 local shelf_of = require "vault.shelf"
+local vaults = require "vault.vaults"
 
 local _M = {}
 
 local DICT, LOCKS = "vault_secrets", "vault_locks"
 local FAILURE_KEPT = 2 -- seconds in which other workers can read how a fetch failed
 local SINGLES_MOST = 16 -- single fetches of refresh in flight on the node
+local RENEWED_AT_ONCE = 8 -- secrets of a vault that is refreshed
 local WARN_EVERY, REFUSED_MOST = 60, 10 -- seconds; names in one warning
 local EACH_BEAT, EACH_SECOND, EACH_MINUTE = 1, 10, 600 -- of vault.heartbeat
 
@@ -81,6 +84,28 @@ function failures.get(token)
     return message, word
 end
 
+-- run(item) for all of `list`, RENEWED_AT_ONCE at a time. context: where light threads are
+local function each(list, run)
+    local threads, taken = {}, 0
+    local function work()
+        while taken < #list do
+            taken = taken + 1
+            run(list[taken])
+        end
+    end
+    for i = 1, math.min(RENEWED_AT_ONCE, #list) do
+        threads[i] = ngx.thread.spawn(work)
+    end
+    for _, thread in ipairs(threads) do
+        ngx.thread.wait(thread)
+    end
+end
+
+local function make_renewal()
+    return renewal_of.new { dict = locks_dict, now = ngx.now, secrets = resolve.secrets,
+                            refresh = anew.refresh, each = each }
+end
+
 -- Put it together, in init: no worker is there yet.
 --
 -- options  dict: name; max_entries; rate: batch calls a second
@@ -105,11 +130,40 @@ function _M.configure(options)
         end,
     }
     parts.numbers = numbers_of.new { dict = locks_dict, now = ngx.now }
+    parts.renewal = make_renewal()
     local settings = { cache = parts.cache, dict = dict, numbers = parts.numbers, now = ngx.now,
-                       warn = warn, max_entries = options.max_entries }
+                       warn = warn, max_entries = options.max_entries,
+                       on_change = dereference.changed }
     resolve.configure(settings)
     anew.configure(settings)
     dereference.configure(settings)
+end
+
+local function make_locks()
+    local pid, started = core.process()
+    return locks_of.new { dict = locks_dict, now = ngx.now, pid = pid, started = started,
+                          alive = core.is_alive }
+end
+
+-- A path that is relative is so to nginx's prefix, wherever nginx was started.
+local function whole_path(path)
+    return path and path:sub(1, 1) ~= "/" and ngx and ngx.config.prefix() .. path or path
+end
+
+-- What vault.vaults is configured with, after configure(); outside nginx nothing is shared.
+--
+-- options  vaults: a list of entities or the path of a file; state: the path of a file
+function _M.vault_settings(options)
+    local given = options.vaults
+    local is_path = type(given) == "string"
+    local settings = { entities = not is_path and given or nil,
+                       file = is_path and whole_path(given) or nil,
+                       state = whole_path(options.state), on_change = resolve.forget }
+    if ngx and ngx.shared then
+        settings.dict, settings.now, settings.warn = locks_dict, ngx.now, warn
+        settings.locks = make_locks()
+    end
+    return settings
 end
 
 -- The privileged agent and helpers of nginx serve nobody.
@@ -131,12 +185,25 @@ local function count_hits()
     parts.metrics:flush()
 end
 
+-- Beside the beats, which go on while it waits for AWS.
+local function read_renewals()
+    if parts.renewal:is_told() then
+        ngx.timer.at(0, function(premature)
+            if not premature then
+                parts.renewal:read()
+            end
+        end)
+    end
+end
+
 local function start_heart()
     return heartbeat.start {
         warn = warn, last = count_hits,
+        { every = EACH_BEAT, run = vaults.read_news },
         { every = EACH_BEAT, run = function() parts.cache:read_news() end },
         { every = EACH_BEAT, run = function() return parts.refresh:step() end },
         { every = EACH_SECOND, run = count_hits },
+        { every = EACH_SECOND, run = read_renewals },
         { every = EACH_MINUTE, run = dereference.mark_used },
     }
 end
@@ -149,8 +216,8 @@ function _M.init_worker()
     end
     local pid, started = core.process()
     seed = (pid * 7919 + started) % 2147483646 + 1
-    local locks = locks_of.new { dict = locks_dict, now = ngx.now, pid = pid, started = started,
-                                 alive = core.is_alive }
+    local locks = make_locks()
+    vaults.start { locks = locks, wait = ngx.sleep }
     parts.cache.news = dict and news_of.new { dict = dict, now = ngx.now }
     parts.refresh = make_refresh(locks)
     if locks_dict then
@@ -166,8 +233,17 @@ function _M.flush()
     if not parts.cache then
         return
     end
-    parts.cache:flush()
+    vaults.keep_while(function() parts.cache:flush() end)
     resolve.drop()
+end
+
+-- Fetch anew what the node holds of the vault with this prefix; see vault.renewal. Before init
+-- nothing is held.
+function _M.renew(prefix)
+    if not parts.renewal then
+        return { secrets = 0, failed = 0 }
+    end
+    return parts.renewal:ask(prefix)
 end
 
 -- Only of what is in use: nobody renews the rest.
@@ -205,6 +281,16 @@ function _M.metrics()
         return ""
     end
     return parts.metrics:text(gauges())
+end
+
+-- What is there, in numbers: nothing secret.
+function _M.status()
+    return {
+        version = core._VERSION, worker = { pid = ngx.worker.pid(), id = ngx.worker.id() },
+        vaults = #vaults.list(), secrets = parts.cache and parts.cache.entries.count or 0,
+        dict = dict and { capacity = dict:capacity(), free_space = dict:free_space() } or nil,
+        credentials = core.credentials(),
+    }
 end
 
 return _M

@@ -12,15 +12,20 @@ local vaults = require "vault.vaults"
 
 local _M = {}
 
--- The words on which another split of an APISIX path is tried.
-_M.NEXT_SPLIT = { not_found = true, access_denied = true }
+-- The words on which another split of an APISIX path is tried; a vault's `allow` refuses names.
+_M.NEXT_SPLIT = { not_found = true, access_denied = true, refused = true }
+
+local PATIENCE = 1 -- seconds that anybody waits for the value of another config
+local RETRY = 0.25 -- seconds until it is tried again, where it did not come
+local NOT_YET = { pending = true, cancelled = true } -- and the words that may be tried again
 
 local cache, dict -- nil: nothing is cached (command line)
 local now = os.time
-local warn = function() end
+local warn, on_change = function() end, function() end
 -- reference -> { value, snapshot, entry, last, policy, vault, parts, spoilt }: last is when the
 -- snapshot stops to serve this reference, renewed or not; entry is the cache's, or as good as that;
--- spoilt: the value is of a version before the snapshot's
+-- spoilt: the value is of a version before the snapshot's; outdated: its vault has another config
+-- since, and a stand-in is in the place of the snapshot
 local values = bounded.new(10000)
 local splits = bounded.new(10000) -- shape of an APISIX path -> which split worked
 local hits = 0
@@ -35,11 +40,12 @@ function _M.drop()
 end
 
 -- cache (of vault.cache), dict, now: as there; max_entries: values kept on this worker; warn:
--- function(message). Values of before are forgotten: they came of other vaults.
+-- function(message); on_change: function(), some value is not what it was. Values of before are
+-- forgotten: they came of other vaults.
 function _M.configure(options)
     _M.drop()
     cache, dict, now = options.cache, options.dict, options.now
-    warn = options.warn or warn
+    warn, on_change = options.warn or warn, options.on_change or on_change
     values = bounded.new(options.max_entries or 10000)
     splits = bounded.new(options.max_entries or 10000)
 end
@@ -60,15 +66,16 @@ local function peeking(settled)
     end
 end
 
--- What the cache fetches `settled` with; peek: function() -> what another worker has fetched since.
-function _M.loading(vault, settled, peek)
+-- What the cache fetches `settled` with; peek: function() -> what another worker has fetched since;
+-- most: seconds that it may take where the cache says nothing.
+function _M.loading(vault, settled, peek, most)
     return function(on_done, patience)
-        return vault.strategy.load(settled, on_done, { peek = peek, patience = patience })
+        return vault.strategy.load(settled, on_done, { peek = peek, patience = patience or most })
     end
 end
 
--- The whole secret: a snapshot, and what it was settled with.
-local function snapshot_of(vault, parts)
+-- The whole secret: a snapshot, and what it was settled with. most: as above
+local function snapshot_of(vault, parts, most)
     local settled, message, word = vault.strategy.settle(parts, vault.config)
     if not settled then
         return nil, message, word
@@ -76,7 +83,8 @@ local function snapshot_of(vault, parts)
     settled.vault = parts.id or parts.name
     local snapshot
     if cache then
-        snapshot, message, word = cache:get(settled, _M.loading(vault, settled, peeking(settled)))
+        snapshot, message, word = cache:get(settled,
+            _M.loading(vault, settled, peeking(settled), most))
     else
         snapshot, message, word = vault.strategy.load(settled)
     end
@@ -110,8 +118,8 @@ function _M.cut(strategy, settled, snapshot, parts)
 end
 
 -- value, nil, nil, entry for `values` | nil, message, word; an entry too where only the cut failed
-local function read(vault, parts)
-    local snapshot, message, word, settled = snapshot_of(vault, parts)
+local function read(vault, parts, most)
+    local snapshot, message, word, settled = snapshot_of(vault, parts, most)
     if not snapshot then
         return nil, message, word
     end
@@ -147,7 +155,7 @@ end
 
 -- APISIX's names hold slashes, so where the name ends only AWS knows: the longest is tried first.
 -- The split that worked is tried first for the next reference of the same shape.
-local function read_split(vault, parts)
+local function read_split(vault, parts, most)
     local candidates = reference_of.splits(parts)
     local shape = shape_of(parts, #candidates)
     local first = split_of(shape)
@@ -162,7 +170,7 @@ local function read_split(vault, parts)
     end
     local value, message, word, entry, first_message, first_word
     for _, i in ipairs(order) do
-        value, message, word, entry = read(vault, _M.with(parts, candidates[i]))
+        value, message, word, entry = read(vault, _M.with(parts, candidates[i]), most)
         if entry then
             if i ~= first then
                 remember_split(shape, i)
@@ -177,35 +185,75 @@ local function read_split(vault, parts)
     return nil, first_message, first_word
 end
 
--- What vault.env goes by for `parts`.
-function _M.env_conf(vault, parts)
-    local options = parts.config or {}
-    return { prefix = options.prefix or vault.config.prefix, raw = parts.grammar == "apisix" }
-end
-
-local function read_env(vault, parts)
-    local options, conf = parts.config or {}, _M.env_conf(vault, parts)
-    local value, message, word = vault.strategy.get(conf, parts.resource, parts.version)
-    if value and parts.key then
-        value, message, word = member(value, parts, "variable")
-    end
-    if value and options.base64_decode then
-        return core.base64_decode(value)
-    end
-    return value, message, word
-end
-
 -- The environment is what it was at start.
 local FOR_EVER = { good_until = math.huge, version_id = "" }
-local function keep_variable(text, value)
+local function keep_variable(text, value, prefix)
     if value and cache then
-        values:put(text, { value = value, snapshot = FOR_EVER, entry = {}, last = math.huge })
+        values:put(text, { value = value, snapshot = FOR_EVER, entry = {}, last = math.huge,
+                           prefix = prefix })
+    end
+end
+
+-- Vaults that are others now ----------------------------------------------------------------------
+
+-- The vault `prefix` has another config, or is gone: its values are read anew when they are wanted
+-- next. Until that comes to something they serve, so that a change is no moment without values.
+function _M.forget(prefix)
+    local stand_in = { good_until = 0, fetched = 0, version_id = "" }
+    for text, held in pairs(values.items) do
+        if held.prefix == prefix then
+            values:remove(text)
+        elseif held.policy and held.policy.vault == prefix then
+            if not (held.outdated or held.spoilt) then
+                held.last = cache_of.last_use(held.policy, held.snapshot)
+            end
+            held.snapshot, held.outdated = stand_in, true
+        end
+    end
+    if cache then
+        cache:loosen(prefix)
+    end
+    on_change()
+end
+
+local function is_passing(word)
+    local row = core.words[word]
+    return NOT_YET[word] or row ~= nil and row.may_retry
+end
+
+-- The new config has come to nothing. The value of the old one, where that may be different soon;
+-- else it goes.
+local function serve_outdated(text, word)
+    local old = values.items[text]
+    if not (old and old.outdated) then
+        return nil
+    end
+    if is_passing(word) and old.last > now() then
+        old.snapshot.good_until = now() + RETRY
+        return old.value
+    end
+    values:remove(text)
+    return nil
+end
+
+-- The first value of the new config: others of that vault are tried at once, or those of one secret
+-- would be of two configs.
+local function put_value(text, entry)
+    local old = values.items[text]
+    values:put(text, entry)
+    if old and old.outdated then
+        old.snapshot.good_until = 0
+        on_change()
     end
 end
 
 -- A new version that cannot be used does not take the place of a good value.
 local function keep_old(text, entry, message)
     local old = values.items[text]
+    if old and old.outdated then
+        values:remove(text)
+        return nil
+    end
     if old and old.policy and not old.spoilt then
         old.last = cache_of.last_use(old.policy, old.snapshot) -- it may have been renewed since
     end
@@ -219,42 +267,73 @@ local function keep_old(text, entry, message)
     return old.value
 end
 
-local function slow(text)
-    local parts, message, word = reference_of.parse(text)
-    if not parts then
-        return nil, message, word
-    end
-    local vault
-    vault, message, word = vaults.find(parts)
-    if not vault then
-        return nil, message, word
-    end
-    if vault.name == "env" then
-        local value
-        value, message, word = read_env(vault, parts)
-        keep_variable(text, value)
-        return value, message, word
-    end
+local slow
+
+-- string | nil, message, word
+local function read_secret(vault, parts, text)
+    local old = values.items[text]
     local read_it = parts.id and read_split or read
-    local value, entry
-    value, message, word, entry = read_it(vault, parts)
-    if not cache or not entry then
+    local value, message, word, entry = read_it(vault, parts, old and old.outdated and PATIENCE)
+    if not cache then
         return value, message, word
+    end
+    local is_current = vaults.find(parts) == vault
+    if value then
+        if is_current then
+            put_value(text, entry)
+        end
+        return value
+    elseif not is_current then -- it is another one since
+        return slow(text)
+    end
+    if entry then
+        value = keep_old(text, entry, message)
+    else
+        value = serve_outdated(text, word)
     end
     if value then
-        values:put(text, entry)
         return value
-    end
-    local old = keep_old(text, entry, message)
-    if old then
-        return old
     end
     return nil, message, word
 end
 
--- What this worker holds of the reference `text`, or nil; see `values`.
+function slow(text)
+    local parts, message, word = reference_of.parse(text)
+    local vault, value
+    if parts then
+        vault, message, word = vaults.find(parts)
+    end
+    if not vault then
+        values:remove(text)
+        return nil, message, word
+    elseif vault.name ~= "env" then
+        return read_secret(vault, parts, text)
+    end
+    value, message, word = vault.strategy.read(vault.config, parts)
+    keep_variable(text, value, vault.prefix)
+    return value, message, word
+end
+
+-- What this worker holds of the reference `text`, or nil; see `values`. What is outdated is not.
 function _M.held(text)
-    return values.items[text]
+    local held = values.items[text]
+    return held and not held.outdated and held or nil
+end
+
+-- What this worker holds of AWS: a list of { vault (its prefix), reference, fetched }, one for each
+-- secret of a vault.
+function _M.secrets()
+    local list, seen = {}, {}
+    for text, held in pairs(values.items) do
+        local key = held.policy and held.policy.vault .. " " .. tostring(held.entry.key)
+        if key and not seen[key] then
+            seen[key] = true
+            local snapshot = held.entry.snapshot or held.snapshot -- the value may be of one before
+            list[#list + 1] = { vault = held.policy.vault, reference = text,
+                                fetched = snapshot.fetched }
+        end
+    end
+    return list
 end
 
 -- Until when what is held of `text` is good.

@@ -25,8 +25,8 @@ local VARIABLES = {
 }
 
 -- A node: aws (of rooms), world (of light), dict, warned, parses (how many references were parsed).
--- Of the worker that was started last: resolve, cache, changes (how often on_change was called),
--- counts (metrics: name, or name and label -> number).
+-- Of the worker that was started last: resolve, vaults, cache, changes (how often on_change was
+-- called), counts (metrics: name, or name and label -> number).
 function _M.new()
     local world = light.new()
     return setmetatable({ aws = rooms.aws(), world = world, dict = world:dict(), parses = 0,
@@ -51,8 +51,8 @@ function methods:start_worker(options)
             ["vault.environment"] = rooms.environment({ AWS_REGION = "us-east-1" }),
         })
     table.insert(self.put_back, 1, put_back)
-    vaults.set(VAULTS)
-    self.resolve = resolve
+    vaults.configure { entities = VAULTS }
+    self.resolve, self.vaults = resolve, vaults
     self.configure = function()
         local dict, now = not options.alone and self.dict or nil, self.world.ngx.now
         self.changes, self.counts = 0, {}

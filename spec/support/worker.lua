@@ -14,7 +14,8 @@ local methods = {}
 local metatable = { __index = methods }
 
 local WANTED = { "vault.cache", "vault.aws", "vault.vaults", "vault.resolve", "vault.anew",
-                 "vault.dereference", "vault.attempt", "vault.node", "vault" }
+                 "vault.dereference", "vault.attempt", "vault.settings", "vault.node",
+                 "vault" }
 
 local function every(world)
     return function(delay, action)
