@@ -179,25 +179,11 @@ local function ending_elsewhere(record)
     end
 end
 
--- Whoever had the lock a moment ago may have brought what this fetch is for.
-local function conclude_early(record)
-    local ok, kept = pcall(record.peek)
-    if not ok or not kept then
-        return false
-    end
-    locks:release(record.key, record.token)
-    conclude(record, kept)
-    return true
-end
-
 -- Begin to fetch, or to wait for whoever does on this node. true | nil, message, word
 function begin(record)
     record.began = ngx.now()
     if locks and record.peek and record.holders < HOLDERS_MOST then
         record.token, record.holder = locks:take(record.key, seconds_of(record.request))
-    end
-    if record.token and conclude_early(record) then
-        return true
     end
     if record.holder then
         record.holders = record.holders + 1
