@@ -3,7 +3,6 @@
 
 local asker = require "spec.support.asker"
 local cjson = require "cjson"
-local gateway = require "spec.support.gateway"
 local identity = require "spec.support.identity"
 local system = require "spec.support.system"
 
@@ -22,26 +21,16 @@ describe("a profile", function()
         world:reset()
     end)
 
-    -- A program of this name that prints `text`, after the shell commands `first`.
-    local function program(name, text, first)
-        local path = world:write(name, "#!/bin/sh\n" .. (first or "") .. "\ncat <<'END'\n" .. text
-            .. "\nEND\n")
-        system.must("chmod 755 " .. system.quote(path))
-        return path
+    local function program(...)
+        return world:program(...)
     end
 
-    -- What a program prints of keys for `name`; `members` over them, false takes one away.
-    local function printed(name, members)
-        local keys = world.server:issue(name)
-        return cjson.encode(asker.merge({
-            Version = 1, AccessKeyId = keys.access_key, SecretAccessKey = keys.secret_key,
-            SessionToken = keys.token, Expiration = os.date("!%Y-%m-%dT%H:%M:%SZ", keys.expires),
-        }, members))
+    local function printed(...)
+        return world:printed(...)
     end
 
-    -- The variables for a default profile with this program.
-    local function process(command, more)
-        return world:env(world:config { default = { credential_process = command } }, more)
+    local function process(...)
+        return world:process(...)
     end
 
     -- The same for one that two roles stand on.
@@ -162,55 +151,6 @@ describe("a profile", function()
             local calls = world:fails("credentials_refused", { "exit status 4" },
                 chained(program("printer", "", "exit 4")))
             assert.same({}, calls)
-        end)
-    end)
-
-    describe("in nginx", function()
-        local one
-
-        after_each(function()
-            one:stop()
-            local log = one:error_log()
-            asker.assert_hidden(log)
-            assert.is_nil(log:find("exited on signal", 1, true))
-        end)
-
-        -- A worker gets its secret, and served others meanwhile.
-        local function gets(name)
-            local answer = one:get("{vault://aws/" .. name .. "/name}")
-            assert.same({ name, nil, true }, { answer.value, answer.message, answer.others })
-        end
-
-        it("runs a program beside the worker, which inherits nothing of it", function()
-            local seen = world.folder .. "/seen"
-            one = gateway.start { env = process(program("printer", printed("printer"),
-                ("sleep 0.3; ls /proc/self/fd >'%s'; ls -l /proc/$$/fd/0 >>'%s'"):format(seen,
-                    seen))) }
-            gets("a")
-            -- the fourth is the folder that ls reads
-            assert.matches("^0\n1\n2\n3\n.* %-> /dev/null\n$", system.read(seen))
-            gets("b")
-            assert.same({ printer = 2 }, world.aws:stats().by_caller)
-        end)
-
-        it("runs a program while it starts, once for master and workers", function()
-            local runs = world.folder .. "/runs"
-            one = gateway.start {
-                workers = 2, env = process(program("printer", printed("printer"),
-                    ("echo >>'%s'"):format(runs))),
-                after_init = 'assert(require("vault").get("{vault://aws/early/name}") == "early")',
-            }
-            gets("a")
-            assert.equal("\n", system.read(runs))
-            assert.same({ printer = 2 }, world.aws:stats().by_caller)
-        end)
-
-        it("says of a program that fails why, and not what it printed", function()
-            one = gateway.start { env = process(program("printer", "CANARY",
-                "echo CANARY; echo 'no ticket' >&2; exit 5")) }
-            local answer = one:get("{vault://aws/a/name}")
-            assert.equal("credentials_refused", answer.word)
-            assert.matches("exit status 5: no ticket", answer.message, 1, true)
         end)
     end)
 end)

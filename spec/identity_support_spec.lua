@@ -204,7 +204,7 @@ describe("fake_identity.py", function()
         end)
 
         it("lets keys live as long as it is told", function()
-            local caller = server:issue("short", 1)
+            local caller = server:issue("short", 3)
             assert.equal(200, get_secret(caller).status)
             system.wait_for(function() return os.time() >= caller.expires end)
             assert.matches("ExpiredTokenException", get_secret(caller).body)

@@ -272,6 +272,20 @@ describe("a node", function()
             assert.equal(1, metric("vault_refresh_lag_seconds_count"))
         end)
 
+        it("show when credentials run out, the first of each source", function()
+            start { vault_secrets = dict }
+            one.rig.core.credentials = function()
+                local now = world.ngx.now()
+                return { { source = "container", expires = now + 900 },
+                         { source = "assumed role", expires = now + 3600 },
+                         { source = "assumed role", expires = now + 60 },
+                         { source = "profile", expires = 0 } }
+            end
+            assert.equal(900, metric('vault_credential_expiry_seconds{source="container"}'))
+            assert.equal(60, metric('vault_credential_expiry_seconds{source="assumed role"}'))
+            assert.is_nil(one.vault.metrics():find('source="profile"', 1, true))
+        end)
+
         it("show what serves past its ttl", function()
             start { vault_secrets = dict }
             get(one)

@@ -260,6 +260,17 @@ local function look_at_entries(now)
     return oldest, resurrected
 end
 
+-- { source -> seconds until the first of its credentials runs out }
+local function credential_expiries(now)
+    local first = {}
+    for _, kept in ipairs(core.credentials()) do
+        if kept.expires > 0 then
+            first[kept.source] = math.min(first[kept.source] or math.huge, kept.expires - now)
+        end
+    end
+    return first
+end
+
 local function gauges()
     local oldest, resurrected = look_at_entries(ngx.now())
     local list = {
@@ -271,6 +282,11 @@ local function gauges()
     for vault, age in pairs(oldest) do
         list[#list + 1] = { name = "vault_oldest_value_age_seconds", label = { "vault", vault },
                             value = age, help = "Age of the oldest value in use, by vault." }
+    end
+    for source, left in pairs(credential_expiries(ngx.now())) do
+        list[#list + 1] = { name = "vault_credential_expiry_seconds", label = { "source", source },
+                            value = left,
+                            help = "Until this worker's credentials run out, by their source." }
     end
     return list
 end

@@ -16,20 +16,21 @@
 #include "buffer.h"
 
 #define NOBODY 65534
-#define STAT                                                                                       \
-    " S 1 5 5 0 -1 4194560 100 0 0 0 7 8 0 0 20 0 1 0 9876543 1000 2 18446744073709551615 0\n"
+#define STAT(name)                                                                                 \
+    name " S 1 5 5 0 -1 4194560 100 0 0 0 7 8 0 0 20 0 1 0 9876543 1000 2 18446744073709551615 "   \
+         "0\n"
 
 static void test_read_stat(void **state)
 {
-    static const char *const good[] = {"5 (nginx)" STAT, "5 (a) Z 1 (b c)" STAT, "5 ())" STAT,
-                                       "5 (\n)" STAT};
+    static const char *const good[] = {STAT("5 (nginx)"), STAT("5 (a) Z 1 (b c)"), STAT("5 ())"),
+                                       STAT("5 (\n)")};
     static const char *const bad[] = {
         "",
         ")",
         "5 (nginx)",
         "5 (nginx) ",
         "5 (nginx) S",
-        "5 nginx" STAT,
+        STAT("5 nginx"),
         "5 (nginx) S 1 5 5 0 -1 4194560 100 0 0 0 7 8 0 0 20 0 1 0",
         "5 (nginx) S 1 5 5 0 -1 4194560 100 0 0 0 7 8 0 0 20 0 1 0 ",
         "5 (nginx) S 1 5 5 0 -1 4194560 100 0 0 0 7 8 0 0 20 0 1 0 -1 0",

@@ -252,16 +252,22 @@ static void test_denied_folder(void **state)
     put("config", NULL);
 }
 
+#define SSO_BEHIND_A_ROLE                                                                          \
+    "[default]\nrole_arn = one\nsource_profile = b\n[profile b]\nsso_account_id = 1\n"             \
+    "sso_role_name = r\nsso_region = s\nsso_start_url = u\n"
+#define LONG_CHAIN                                                                                 \
+    "[default]\nrole_arn = one\nsource_profile = b\nrole_session_name = s\n[profile b]\n"          \
+    "role_arn = two\nsource_profile = c\nexternal_id = e\n[profile c]\naws_session_token = "       \
+    "t\n" PAIR("1")
+
 static void test_no_memory(void **state)
 {
     static const char *const configs[] = {
-        "[default]\nrole_arn = one\nsource_profile = b\nrole_session_name = s\n[profile b]\n"
-        "role_arn = two\nsource_profile = c\nexternal_id = e\n[profile c]\n"
-        "aws_session_token = t\n" PAIR("1"),
+        LONG_CHAIN,
         "[default]\nrole_arn = one\nweb_identity_token_file = ~/token\n",
         "[default]\nrole_arn = one\nsource_profile = b\n[profile b]\ncredential_process = p\n",
-        "[default]\nrole_arn = one\nsource_profile = b\n[profile b]\nsso_account_id = 1\n"
-        "sso_role_name = r\nsso_region = s\nsso_start_url = u\n"};
+        SSO_BEHIND_A_ROLE,
+    };
     static const enum vault_plan_base ends[] = {VAULT_PLAN_KEYS, VAULT_PLAN_WEB_IDENTITY,
                                                 VAULT_PLAN_PROCESS, VAULT_PLAN_SSO};
     struct vault_environment *environment = environment_with(no_entries);

@@ -77,6 +77,16 @@ describe("a file that root could read and a worker cannot", function()
         one = gateway.start(options)
     end
 
+    -- A copy of the module that the worker's user can load: the repository may be root's own.
+    local function readable_tree()
+        local tree = home .. "/tree"
+        system.must(("mkdir -p %s/build/vault && cp -r %s/lua %s && cp %s/vault/core.so "
+            .. "%s/build/vault && chmod -R a+rX %s"):format(tree, system.root(), tree,
+            system.build(), tree, home))
+        system.must("chmod 600 " .. system.quote(home .. "/web-token"))
+        return tree
+    end
+
     local function count(log, text)
         local number, at = 0, 1
         repeat
@@ -121,7 +131,7 @@ describe("a file that root could read and a worker cannot", function()
 
     it("is named with lua_code_cache off", function()
         put { ["web-token"] = "CANARY" }
-        start { http = "lua_code_cache off;" }
+        start { http = "lua_code_cache off;", tree = readable_tree() }
         assert.equal(home, one:get("$env://HOME").value) -- in a Lua VM of its own, init and all
         assert_named(log_of(1), { "web-token" })
     end)

@@ -6,6 +6,7 @@
 
 local aws = require "spec.support.aws"
 local child = require "spec.support.child"
+local cjson = require "cjson"
 local expect = require "luassert"
 local identity = require "spec.support.identity"
 local system = require "spec.support.system"
@@ -189,6 +190,28 @@ function methods:assert_chain(caller)
         seen[i] = { record.caller, record.RoleArn:match("[^/]+$") }
     end
     expect.same({ { caller, "one" }, { "one", "two" } }, seen)
+end
+
+-- A program of this name that prints `text`, after the shell commands `first`.
+function methods:program(name, text, first)
+    local path = self:write(name, "#!/bin/sh\n" .. (first or "") .. "\ncat <<'END'\n" .. text
+        .. "\nEND\n")
+    system.must("chmod 755 " .. system.quote(path))
+    return path
+end
+
+-- What a program prints of keys for `name`; `members` over them, false takes one away.
+function methods:printed(name, members)
+    local keys = self.server:issue(name)
+    return cjson.encode(_M.merge({
+        Version = 1, AccessKeyId = keys.access_key, SecretAccessKey = keys.secret_key,
+        SessionToken = keys.token, Expiration = os.date("!%Y-%m-%dT%H:%M:%SZ", keys.expires),
+    }, members))
+end
+
+-- The variables for a default profile with this program.
+function methods:process(program, more)
+    return self:env(self:config { default = { credential_process = program } }, more)
 end
 
 return _M

@@ -72,7 +72,8 @@ local function write_configuration(self, options)
     system.write(self.prefix .. "/nginx.conf", fill(CONFIGURATION, {
         modules = modules(self.binary), user = user and ("user %s;"):format(user),
         workers = self.workers_wanted, main = options.main, events = options.events,
-        log_level = options.log_level or "info", root = system.root(), build = system.build(),
+        log_level = options.log_level or "info", root = options.tree or system.root(),
+        build = options.tree and options.tree .. "/build" or system.build(),
         http = options.http, server = options.server, port = self.port,
     }))
 end
@@ -107,6 +108,7 @@ end
 --          events    text inside events {}
 --          workers   how many (1); user  (root where the specs run as root)
 --          env       the environment; it has no other variable but PATH, HOME and TMPDIR
+--          tree      folder with lua/ and build/ (this one's)
 --          preload   LD_PRELOAD; under = { "valgrind", ... } runs it under another program
 --          log_level ("info"); timeout in seconds (10); port
 --          may_fail  return where it ends at once, instead of raising
