@@ -5,6 +5,7 @@ local schema = require "vault.schema"
 
 local null = cjson.null
 local ID = "2911e119-ee1f-42af-a114-67061c3831e5"
+local OTHER_ID = "11111111-ee1f-42af-a114-67061c3831e5"
 
 local function entity(more)
     local made = { name = "aws", prefix = "aws-sm-vault", config = { region = "us-east-1" } }
@@ -12,6 +13,14 @@ local function entity(more)
         made[name] = value
     end
     return made
+end
+
+local function by_path(list)
+    local found = {}
+    for _, each in ipairs(list) do
+        found[require("vault.violations").path_text(each.path)] = each.message
+    end
+    return found
 end
 
 -- The seed's secret.
