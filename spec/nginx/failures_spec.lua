@@ -98,7 +98,7 @@ local ROWS = {
       says = "SSL certificate problem", calls = 0 },
     { "a certificate of another host", secret = "%s", at = "wrong", word = "tls_failed",
       says = "subject name", calls = 0 },
-    { "an endpoint with a password", secret = "%s", at = "userinfo", word = "bad_endpoint",
+    { "an endpoint with an empty segment", secret = "%s", at = "segment", word = "bad_endpoint",
       says = "endpoint", calls = 0 },
 
     { "no such key", secret = "%s", key = "user", word = "key_not_found",
@@ -145,7 +145,7 @@ local function start_servers()
     servers.untrusted = fake(certificates.other_ca, certificates.folder .. "/other.key")
     servers.wrong = fake(certificates.wrong_cert, certificates.wrong_key)
     servers.silent, servers.refusing = network.silent(), network.refusing()
-    endpoints = { userinfo = "http://user:CANARY@127.0.0.1:1" }
+    endpoints = { segment = "http://127.0.0.1:1/a//b" }
     for name, server in pairs(servers) do
         endpoints[name] = server.url
     end
