@@ -98,8 +98,6 @@ local ROWS = {
       says = "SSL certificate problem", calls = 0 },
     { "a certificate of another host", secret = "%s", at = "wrong", word = "tls_failed",
       says = "subject name", calls = 0 },
-    { "an endpoint with an empty segment", secret = "%s", at = "segment", word = "bad_endpoint",
-      says = "endpoint", calls = 0 },
 
     { "no such key", secret = "%s", key = "user", word = "key_not_found",
       says = 'key "user" of secret "%s": the secret has no such key' },
@@ -145,7 +143,7 @@ local function start_servers()
     servers.untrusted = fake(certificates.other_ca, certificates.folder .. "/other.key")
     servers.wrong = fake(certificates.wrong_cert, certificates.wrong_key)
     servers.silent, servers.refusing = network.silent(), network.refusing()
-    endpoints = { segment = "http://127.0.0.1:1/a//b" }
+    endpoints = {}
     for name, server in pairs(servers) do
         endpoints[name] = server.url
     end
