@@ -68,6 +68,11 @@ describe("bin/vaults", function()
             shows("v", { "get", "$env://MY_JSON/k" }, env)
         end)
 
+        it("refuses an endpoint with a password, and does not show it", function()
+            fails("bad_endpoint", { "get", "aws/x/k" },
+                { AWS_REGION = "us-east-1", KONG_VAULT_AWS_ENDPOINT_URL = "http://u:canary@host" })
+        end)
+
         local ROWS = {
             { "not_found", "aws/missing.x/k" },
             { "access_denied", "aws/denied.x/k" },
