@@ -9,7 +9,7 @@ description = {
     license = "Apache-2.0",
 }
 -- lua-cjson is needed too, but OpenResty and Debian bring it without luarocks knowing: listed here,
--- luarocks would fetch and build another one. lyaml (Debian: lua-yaml) is needed for YAML files only.
+-- luarocks would fetch and build another one. YAML files alone need lyaml (Debian: lua-yaml).
 dependencies = { "lua == 5.1" }
 -- The Makefile asks pkg-config for LuaJIT's headers, and for libcurl's, OpenSSL's and expat's:
 -- luarocks's own LUA_INCDIR may be another Lua's, and does not know the folders of Debian's
