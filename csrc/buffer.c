@@ -83,7 +83,7 @@ char *vault_copy(const char *bytes, size_t length)
 void vault_wipe(void *memory, size_t size)
 {
     if (memory)
-        OPENSSL_cleanse(memory, size);
+        explicit_bzero(memory, size);
 }
 
 int vault_equal(const void *left, const void *right, size_t size)

@@ -14,9 +14,8 @@
 
 struct vault_caller {
     const struct vault_identity_world *world;
-    struct vault_buffer key;               /* of the cache */
-    struct vault_identity_request request; /* its texts are in `key` no more than they are here */
-    char *texts[VAULT_IDENTITY_TEXTS];
+    const struct vault_identity_request *request;
+    struct vault_buffer key;         /* of the cache */
     struct vault_identity *identity; /* while this caller renews */
     bool renews;                     /* the cache waits for keep, fail or pass_on */
     bool exchanged;                  /* finding out took more than a look */
@@ -42,7 +41,6 @@ void vault_caller_free(struct vault_caller *caller)
     if (!caller)
         return;
     let_go(caller);
-    vault_identity_forget(caller->texts);
     vault_buffer_free(&caller->key);
     vault_credential_clear(&caller->look.credential);
     vault_free(caller);
@@ -58,12 +56,12 @@ enum vault_status vault_caller_new(const struct vault_identity_request *request,
     if (!caller)
         return VAULT_NO_MEMORY;
     caller->world = world;
+    caller->request = request;
     vault_buffer_init(&caller->key, KEY_MAX);
-    status = vault_identity_copy(request, caller->texts, &caller->request);
-    if (status == VAULT_OK)
-        status = vault_identity_key(request, &caller->key);
+    status = vault_identity_key(request, &caller->key);
     caller->look.key = caller->key.data;
     caller->look.key_length = caller->key.length;
+    caller->look.why = &caller->why;
     if (status == VAULT_OK)
         *made = caller;
     else
@@ -94,7 +92,7 @@ static enum vault_step done(struct vault_caller *caller, enum vault_status statu
 static enum vault_status begin(struct vault_caller *caller)
 {
     enum vault_status status =
-        vault_identity_new(&caller->request, caller->world, &caller->identity);
+        vault_identity_new(caller->request, caller->world, &caller->identity);
 
     if (status != VAULT_OK)
         let_go(caller);
@@ -175,7 +173,6 @@ static enum vault_step look(struct vault_caller *caller, int64_t now)
     case VAULT_CACHED_BUSY:
         return wait(caller);
     case VAULT_CACHED_FAILED:
-        vault_message_add(&caller->why, "%s", caller->look.why.text);
         return done(caller, caller->look.failure);
     case VAULT_CACHED_MINE:
         caller->renews = true;

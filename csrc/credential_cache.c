@@ -45,7 +45,7 @@ static void forget(struct kept *kept)
 /* Who renewed it in the parent of this process does not come to an end here. */
 static bool is_busy(const struct kept *kept)
 {
-    return kept->busy == getpid();
+    return kept->busy != 0 && kept->busy == getpid();
 }
 
 static struct kept *look_up(const char *key, size_t key_length)
@@ -108,8 +108,7 @@ static enum vault_cached tell_failure(const struct kept *kept, struct vault_cach
 {
     look->waited = 0;
     look->failure = kept->failure;
-    vault_message_clear(&look->why);
-    vault_message_add(&look->why, "%s",
+    vault_message_add(look->why, "%s",
                       kept->why ? kept->why : vault_status_row(kept->failure)->sentence);
     return VAULT_CACHED_FAILED;
 }

@@ -29,7 +29,7 @@ struct vault_cache_look {
 
     struct vault_credential credential;
     enum vault_status failure;
-    struct vault_message why;
+    struct vault_message *why; /* borrowed; a failure's reason is appended */
 };
 
 /* Look for what the key selects; what `credential` held is wiped.

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "iso8601.h"
+
 #define MEMBERS_MAX 3
 
 static enum vault_status amiss(const struct vault_json_member *member, const char *text,
@@ -36,6 +38,20 @@ enum vault_status vault_json_part(const struct vault_json_member *member, struct
         return amiss(member, "is too long", why);
     if (status == VAULT_OK && strlen(part->data) != part->length)
         return amiss(member, "holds a NUL", why);
+    return status;
+}
+
+enum vault_status vault_json_time(const struct vault_json_member *member, int64_t *seconds,
+                                  struct vault_message *why)
+{
+    struct vault_buffer text;
+    enum vault_status status;
+
+    vault_buffer_init(&text, VAULT_CREDENTIAL_PART_MAX);
+    status = vault_json_part(member, &text, why);
+    if (status == VAULT_OK && !vault_iso8601_read(text.data, text.length, seconds))
+        status = amiss(member, "is not a time", why);
+    vault_buffer_free(&text);
     return status;
 }
 

@@ -22,6 +22,11 @@ VAULT_MUST_CHECK enum vault_status vault_json_part(const struct vault_json_membe
                                                    struct vault_buffer *part,
                                                    struct vault_message *why);
 
+/* Read such a string as a time of ISO 8601 in seconds since 1970. As above, or "is not a time";
+ * *seconds is unchanged unless VAULT_OK. */
+VAULT_MUST_CHECK enum vault_status vault_json_time(const struct vault_json_member *member,
+                                                   int64_t *seconds, struct vault_message *why);
+
 /* Fill in `credential`, which is unchanged unless VAULT_OK, out of `count` members: key id, secret
  * and, of 3, token. `expires` is 0; `source` becomes credential->source. VAULT_OK,
  * VAULT_BAD_RESPONSE (as above, or a byte that cannot be in a credential), VAULT_NO_MEMORY. */

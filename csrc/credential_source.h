@@ -50,6 +50,15 @@ static inline void vault_credential_run_init(struct vault_credential_run *run,
     vault_buffer_init(&run->memory, VAULT_RUN_MEMORY_MAX);
 }
 
+/* How a source ends: `status` stands, and nothing of the exchange is left. */
+static inline enum vault_step vault_run_done(struct vault_credential_run *run,
+                                             enum vault_status status)
+{
+    vault_exchange_clear(run->exchange);
+    run->status = status;
+    return VAULT_STEP_DONE;
+}
+
 /* Wipe and free what it holds; the credential too, unless the caller moved it out. */
 static inline void vault_credential_run_free(struct vault_credential_run *run)
 {

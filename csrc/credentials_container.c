@@ -198,13 +198,6 @@ static enum vault_status put_authorization(struct vault_credential_run *run)
     return status;
 }
 
-static enum vault_step done(struct vault_credential_run *run, enum vault_status status)
-{
-    vault_exchange_clear(run->exchange);
-    run->status = status;
-    return VAULT_STEP_DONE;
-}
-
 static enum vault_step ask(struct vault_credential_run *run)
 {
     enum vault_status status;
@@ -216,7 +209,7 @@ static enum vault_step ask(struct vault_credential_run *run)
     if (status == VAULT_OK)
         status = put_authorization(run);
     if (status != VAULT_OK)
-        return done(run, status);
+        return vault_run_done(run, status);
     run->exchange->direct = true;
     run->exchange->timeout_ms = TIMEOUT_MS;
     run->step = READ;
@@ -261,7 +254,7 @@ static enum vault_step hear(struct vault_credential_run *run)
     if (status != VAULT_OK)
         vault_message_add(&run->why, "container credentials (%s): %s",
                           variable(run, RELATIVE_URI) ? RELATIVE_URI : FULL_URI, amiss.text);
-    return done(run, status);
+    return vault_run_done(run, status);
 }
 
 static enum vault_step next(struct vault_credential_run *run)

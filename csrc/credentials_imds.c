@@ -45,18 +45,11 @@ static enum question question_of(const struct vault_credential_run *run)
     return (enum question)(run->step & QUESTION_MASK);
 }
 
-static enum vault_step done(struct vault_credential_run *run, enum vault_status status)
-{
-    vault_exchange_clear(run->exchange);
-    run->status = status;
-    return VAULT_STEP_DONE;
-}
-
 static enum vault_step done_because(struct vault_credential_run *run, enum vault_status status,
                                     const char *because)
 {
     vault_message_add(&run->why, "%s", because);
-    return done(run, status);
+    return vault_run_done(run, status);
 }
 
 static bool is_graphic(const char *text, size_t length)
@@ -124,7 +117,7 @@ static enum vault_step ask(struct vault_credential_run *run,
     if (status == VAULT_OK)
         status = put_headers(run);
     if (status != VAULT_OK)
-        return done(run, status);
+        return vault_run_done(run, status);
     run->exchange->method = questions[question_of(run)].method;
     run->exchange->direct = true;
     run->exchange->timeout_ms = settings->timeout_ms;
@@ -180,7 +173,7 @@ static enum vault_step lost(struct vault_credential_run *run,
     say_where(run, settings);
     vault_message_add(&run->why, ": %s", run->exchange->why.text);
     say_hint(run);
-    return done(run, status);
+    return vault_run_done(run, status);
 }
 
 static enum vault_step refused(struct vault_credential_run *run,
@@ -196,7 +189,7 @@ static enum vault_step refused(struct vault_credential_run *run,
     if ((run->step & V1) && run->exchange->status == 401)
         vault_message_add(&run->why, " without a token");
     say_hint(run);
-    return done(run, status);
+    return vault_run_done(run, status);
 }
 
 static enum vault_step malformed(struct vault_credential_run *run,
@@ -204,7 +197,7 @@ static enum vault_step malformed(struct vault_credential_run *run,
 {
     say_where(run, settings);
     vault_message_add(&run->why, ": HTTP 200: %s", amiss);
-    return done(run, VAULT_BAD_RESPONSE);
+    return vault_run_done(run, VAULT_BAD_RESPONSE);
 }
 
 /* IMDSv1: the same questions without a token. */
@@ -219,12 +212,13 @@ static enum vault_step fall_back(struct vault_credential_run *run, enum question
             vault_message_add(&run->why, ": HTTP %d for a token", run->exchange->status);
         say_hint(run);
         vault_message_add(&run->why, "; AWS_EC2_METADATA_V1_DISABLED is true");
-        return done(run, run->step & HEARD ? VAULT_CREDENTIALS_REFUSED : VAULT_NOT_CONFIGURED);
+        return vault_run_done(run,
+                              run->step & HEARD ? VAULT_CREDENTIALS_REFUSED : VAULT_NOT_CONFIGURED);
     }
     run->step |= V1;
     vault_buffer_clear(&run->memory);
     status = vault_buffer_append(&run->memory, "", 1);
-    return status == VAULT_OK ? ask_for(run, wanted, settings) : done(run, status);
+    return status == VAULT_OK ? ask_for(run, wanted, settings) : vault_run_done(run, status);
 }
 
 static enum vault_step take_token(struct vault_credential_run *run, enum question wanted,
@@ -238,7 +232,7 @@ static enum vault_step take_token(struct vault_credential_run *run, enum questio
         return malformed(run, settings, "what came is no token");
     vault_buffer_clear(&run->memory);
     status = vault_buffer_append(&run->memory, answer->data, answer->length + 1);
-    return status == VAULT_OK ? ask_for(run, wanted, settings) : done(run, status);
+    return status == VAULT_OK ? ask_for(run, wanted, settings) : vault_run_done(run, status);
 }
 
 static enum vault_step hear_token(struct vault_credential_run *run, enum question wanted,
@@ -276,7 +270,7 @@ static enum vault_step take_role(struct vault_credential_run *run,
         strcmp(role->data, ".") == 0 || strcmp(role->data, "..") == 0)
         return malformed(run, settings, "what came is no role's name");
     status = vault_buffer_append(&run->memory, role->data, role->length + 1);
-    return status == VAULT_OK ? ask_for(run, QUESTION_KEYS, settings) : done(run, status);
+    return status == VAULT_OK ? ask_for(run, QUESTION_KEYS, settings) : vault_run_done(run, status);
 }
 
 static enum vault_step take_region(struct vault_credential_run *run,
@@ -289,7 +283,7 @@ static enum vault_step take_region(struct vault_credential_run *run,
         !vault_region_valid(region->data))
         return malformed(run, settings, "what came is no region");
     vault_buffer_clear(&run->memory);
-    return done(run, vault_buffer_append(&run->memory, region->data, region->length));
+    return vault_run_done(run, vault_buffer_append(&run->memory, region->data, region->length));
 }
 
 /* 10 to 15 minutes and 2 to 10 more: told apart by key and moment, so that machines that lost the
@@ -317,7 +311,7 @@ static enum vault_step take_keys(struct vault_credential_run *run,
         say_where(run, settings);
         vault_message_add(&run->why, ": %s", amiss.text);
     }
-    return done(run, status);
+    return vault_run_done(run, status);
 }
 
 static enum vault_step take(struct vault_credential_run *run,
@@ -371,7 +365,7 @@ static enum vault_step advance(struct vault_credential_run *run, enum question w
         vault_imds_settings_read(run->query->environment, &settings, &run->why);
 
     if (status != VAULT_OK)
-        return done(run, status);
+        return vault_run_done(run, status);
     if (!(run->step & ASKED))
         return ask(run, &settings);
     run->step &= ~(unsigned)ASKED;

@@ -8,7 +8,6 @@
 
 #include "command_line.h"
 #include "credential_json.h"
-#include "iso8601.h"
 
 #define TIMEOUT_MS 10000
 
@@ -17,19 +16,12 @@ enum { KEY_ID, SECRET, TOKEN, EXPIRATION, VERSION, MEMBER_COUNT };
 
 static const char source_name[] = "process";
 
-static enum vault_step done(struct vault_credential_run *run, enum vault_status status)
-{
-    vault_exchange_clear(run->exchange);
-    run->status = status;
-    return VAULT_STEP_DONE;
-}
-
 static enum vault_step fail(struct vault_credential_run *run, enum vault_status status,
                             const struct vault_message *amiss)
 {
     vault_message_add(&run->why, "credential_process: %s",
                       amiss->length ? amiss->text : vault_status_row(status)->sentence);
-    return done(run, status);
+    return vault_run_done(run, status);
 }
 
 static enum vault_step ask(struct vault_credential_run *run)
@@ -80,20 +72,15 @@ static enum vault_status check_version(const struct vault_json_member *version,
 static enum vault_status read_expiration(const struct vault_json_member *expiration, int64_t now,
                                          int64_t *expires, struct vault_message *why)
 {
-    struct vault_buffer text;
     enum vault_status status;
 
     if (is_absent(expiration))
         return VAULT_OK;
-    vault_buffer_init(&text, VAULT_CREDENTIAL_PART_MAX);
-    status = vault_json_part(expiration, &text, why);
-    if (status == VAULT_OK && !vault_iso8601_read(text.data, text.length, expires))
-        status = bad_part(expiration, "is not a time", why);
+    status = vault_json_time(expiration, expires, why);
     if (status == VAULT_OK && *expires <= now) {
         vault_message_add(why, "it prints credentials that have expired");
         status = VAULT_EXPIRED_TOKEN;
     }
-    vault_buffer_free(&text);
     return status;
 }
 
@@ -157,7 +144,7 @@ static enum vault_step hear(struct vault_credential_run *run)
     struct vault_message amiss = {0};
     enum vault_status status = judge(run, &run->credential, &amiss);
 
-    return status == VAULT_OK ? done(run, status) : fail(run, status, &amiss);
+    return status == VAULT_OK ? vault_run_done(run, status) : fail(run, status, &amiss);
 }
 
 static enum vault_step next(struct vault_credential_run *run)

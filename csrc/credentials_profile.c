@@ -6,13 +6,6 @@
 #include "credentials_profile.h"
 
 #include <stdio.h>
-#include <string.h>
-#include <strings.h>
-
-#include "profile.h"
-
-#define IGNORE_VARIABLE "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
-#define IGNORE_PROPERTY "ignore_configured_endpoint_urls"
 
 static enum vault_status value_in(const struct vault_profile *profile, const char *property,
                                   struct vault_buffer *value, struct vault_message *why)
@@ -49,11 +42,6 @@ enum vault_status vault_profile_region(const struct vault_credential_query *quer
     return vault_profile_value(query, "region", region, why);
 }
 
-static bool is_true(const char *text)
-{
-    return text && strcasecmp(text, "true") == 0;
-}
-
 /* *url is NULL where the profile names no [services], or that has no endpoint for the service. */
 static enum vault_status find_service(const struct vault_profile *profile, const char *service_key,
                                       const char **url, struct vault_message *why)
@@ -75,43 +63,15 @@ static enum vault_status find_service(const struct vault_profile *profile, const
     return VAULT_OK;
 }
 
-static enum vault_status endpoint_in(const struct vault_profile *profile, bool may_ignore,
-                                     const char *service_key, struct vault_buffer *value,
-                                     struct vault_message *why)
-{
-    enum vault_status status = vault_profile_check(profile, why);
-    const char *url;
-
-    if (status != VAULT_OK)
-        return status;
-    if (may_ignore && is_true(vault_profile_get(profile, IGNORE_PROPERTY))) {
-        vault_profile_say(profile, why);
-        vault_message_add(why, " has %s", IGNORE_PROPERTY);
-        return VAULT_NOT_CONFIGURED;
-    }
-    status = find_service(profile, service_key, &url, why);
-    if (status != VAULT_OK)
-        return status;
-    return url ? vault_buffer_text(value, url) : value_in(profile, "endpoint_url", value, why);
-}
-
-enum vault_status vault_profile_service_endpoint(const struct vault_credential_query *query,
-                                                 const char *service_key,
-                                                 struct vault_buffer *value,
+enum vault_status vault_profile_service_endpoint(const struct vault_profile *profile,
+                                                 const char *service_key, const char **url,
                                                  struct vault_message *why)
 {
-    const char *ignore = vault_environment_get(query->environment, IGNORE_VARIABLE);
-    struct vault_profile_set *set = NULL;
-    struct vault_profile profile;
-    enum vault_status status;
+    enum vault_status status = vault_profile_check(profile, why);
 
-    if (is_true(ignore)) {
-        vault_message_add(why, "%s is set", IGNORE_VARIABLE);
-        return VAULT_NOT_CONFIGURED;
-    }
-    status = vault_profile_open(query, &set, &profile);
     if (status == VAULT_OK)
-        status = endpoint_in(&profile, !ignore || !*ignore, service_key, value, why);
-    vault_profile_set_free(set);
+        status = find_service(profile, service_key, url, why);
+    if (status == VAULT_OK && !*url)
+        *url = vault_profile_get(profile, "endpoint_url");
     return status;
 }

@@ -7,7 +7,7 @@
 #ifndef VAULT_CREDENTIALS_PROFILE_H
 #define VAULT_CREDENTIALS_PROFILE_H
 
-#include "credentials.h"
+#include "profile.h"
 
 /* Append the profile's `property` ("region", "ca_bundle") to `value`, as written; the credentials
  * file wins. VAULT_OK; VAULT_NOT_CONFIGURED (no file, no profile, no such property in it; `why`
@@ -23,14 +23,13 @@ VAULT_MUST_CHECK enum vault_status vault_profile_region(const struct vault_crede
                                                         struct vault_buffer *region,
                                                         struct vault_message *why);
 
-/* Append the profile's endpoint for a service ("secrets_manager", "sts" or "sso"): `endpoint_url`
- * below `service_key` in the [services x] that the profile's `services` names, else the profile's
- * endpoint_url. VAULT_NOT_CONFIGURED also where AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, or where that
- * is not set the profile's ignore_configured_endpoint_urls, is "true". VAULT_BAD_PROFILE also where
- * the named section is absent, and where either file cannot be read: a request must not go
- * elsewhere than was meant. The rest as above. */
+/* The profile's endpoint for a service ("secrets_manager", "sts" or "sso"): `endpoint_url` below
+ * `service_key` in the [services x] that the profile's `services` names, else the profile's
+ * endpoint_url; NULL for none, else it lives as long as the profile's set. VAULT_OK;
+ * VAULT_BAD_PROFILE where the named section is absent, and where either file cannot be read: a
+ * request must not go elsewhere than was meant; VAULT_TOO_LARGE. */
 VAULT_MUST_CHECK enum vault_status
-vault_profile_service_endpoint(const struct vault_credential_query *query, const char *service_key,
-                               struct vault_buffer *value, struct vault_message *why);
+vault_profile_service_endpoint(const struct vault_profile *profile, const char *service_key,
+                               const char **url, struct vault_message *why);
 
 #endif

@@ -189,13 +189,6 @@ static enum vault_status put_headers(struct vault_credential_run *run)
     return status;
 }
 
-static enum vault_step done(struct vault_credential_run *run, enum vault_status status)
-{
-    vault_exchange_clear(run->exchange);
-    run->status = status;
-    return VAULT_STEP_DONE;
-}
-
 static enum vault_step ask(struct vault_credential_run *run)
 {
     enum vault_status status;
@@ -205,7 +198,7 @@ static enum vault_step ask(struct vault_credential_run *run)
     if (status == VAULT_OK)
         status = put_url(run);
     if (status != VAULT_OK)
-        return done(run, status);
+        return vault_run_done(run, status);
     run->exchange->timeout_ms = TIMEOUT_MS;
     run->step = READ;
     run->attempts++;
@@ -342,7 +335,7 @@ static enum vault_step hear(struct vault_credential_run *run)
     }
     if (status != VAULT_OK)
         say_refusal(run, status, &amiss);
-    return done(run, status);
+    return vault_run_done(run, status);
 }
 
 static enum vault_step next(struct vault_credential_run *run)

@@ -277,9 +277,8 @@ struct vault_fetch *vault_fetch_take_errand(struct vault_fetch *fetch, struct va
     struct vault_fetch_request request = {.secret_id = ""};
     struct vault_fetch *errand = NULL;
 
-    if (!fetch->errand || fetch->state == VAULT_FETCH_DONE)
+    if (!fetch->caller || !vault_caller_take_errand(fetch->caller))
         return NULL;
-    fetch->errand = false;
     request.timeout_ms = ERRAND_MS;
     request.region = fetch->wanted.region.data;
     request.caller = fetch->wanted.caller;
@@ -299,9 +298,9 @@ void vault_fetch_free(struct vault_fetch *fetch)
 {
     if (!fetch)
         return;
+    vault_caller_free(fetch->caller);
     vault_fetch_copy_free(&fetch->wanted);
     vault_endpoint_free(&fetch->endpoint);
-    vault_caller_free(fetch->caller);
     vault_region_free(&fetch->locating);
     vault_exchange_free(&fetch->exchange);
     vault_secret_free(&fetch->secret);

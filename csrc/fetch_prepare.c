@@ -95,6 +95,8 @@ enum vault_fetch_state vault_fetch_locate(struct vault_fetch *fetch, struct vaul
         next = find_region(fetch, now);
         if (next != VAULT_FETCH_LOCATE)
             return next;
+        if (fetch->report)
+            fetch->report->region_from = fetch->locating.looked ? "instance metadata" : "profile";
     }
     if (fetch->is_errand)
         return begin_caller(fetch);
@@ -123,7 +125,6 @@ enum vault_fetch_state vault_fetch_identify(struct vault_fetch *fetch, struct va
         return late(fetch, DOING_CALLER,
                     fetch->out->why.length ? &fetch->out->why : vault_caller_message(caller));
     step = vault_caller_next(caller, aws_seconds(fetch, now));
-    fetch->errand = vault_caller_take_errand(caller);
     if (step == VAULT_STEP_EXCHANGE)
         return ask(fetch, vault_caller_exchange(caller));
     if (step == VAULT_STEP_PAUSE)

@@ -18,6 +18,7 @@ struct vault_fetch_report {
     struct vault_trail trail;
     struct vault_message endpoint; /* "" where the fetch did not come as far */
     struct vault_message region;   /* that is signed for */
+    const char *region_from;       /* constant text; NULL where it was asked for, or not found */
     struct vault_message source;   /* of the credential: "environment" */
     int64_t expires;               /* the credential's, seconds since 1970; 0: never, or none */
     int http_status;               /* of AWS's last answer; 0: none came */

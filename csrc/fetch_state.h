@@ -26,7 +26,6 @@ struct vault_fetch {
     struct vault_endpoint endpoint;
     struct vault_identity_world callers;
     struct vault_caller *caller; /* from IDENTIFY on */
-    bool errand;                 /* one is to be taken */
     struct vault_exchange exchange;
     struct vault_exchange *out;    /* the last one that was to be performed */
     enum vault_fetch_state asking; /* where ASK and AWAIT lead back to */

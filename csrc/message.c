@@ -36,8 +36,10 @@ static void add_byte(struct vault_message *message, unsigned char byte)
         vault_message_add(message, "\\\\");
     else if (byte < 0x20 || byte > 0x7e)
         vault_message_add(message, "\\x%02X", byte);
-    else
-        vault_message_add(message, "%c", byte);
+    else if (message->length + 1 < sizeof message->text) {
+        message->text[message->length++] = (char)byte;
+        message->text[message->length] = '\0';
+    }
 }
 
 void vault_message_quote(struct vault_message *message, const char *bytes, size_t length,

@@ -10,7 +10,6 @@
 
 #include "aws_error.h"
 #include "credential_json.h"
-#include "iso8601.h"
 
 #define TEXT_MAX    512 /* bytes of the service's words in a message */
 #define TELLING_MAX 16  /* bytes of a header's value by which its quotation is known */
@@ -26,8 +25,9 @@ enum vault_status vault_metadata_classify(int http_status)
     return http_status >= 400 ? VAULT_CREDENTIALS_REFUSED : VAULT_BAD_RESPONSE;
 }
 
-bool vault_metadata_quotes_token(const struct vault_exchange *exchange, const char *text,
-                                 size_t length)
+/* Whether `text` holds the beginning of the token that the request of `exchange` was sent with:
+ * what a service says is not shown then. */
+static bool quotes_token(const struct vault_exchange *exchange, const char *text, size_t length)
 {
     static const char *const names[] = {
         "Authorization: ", "X-aws-ec2-metadata-token: ", "x-amz-sso_bearer_token: "};
@@ -56,7 +56,7 @@ enum vault_status vault_metadata_refusal(const struct vault_exchange *exchange,
     snprintf(bare, sizeof bare, "HTTP %d", exchange->status);
     vault_message_add(why, "%s", bare);
     if (said.length > 0 && strcmp(said.text, bare) != 0 &&
-        !vault_metadata_quotes_token(exchange, said.text, said.length))
+        !quotes_token(exchange, said.text, said.length))
         vault_message_add(why, ", %s", said.text);
     return vault_metadata_classify(exchange->status);
 }
@@ -88,11 +88,11 @@ static enum vault_status say_refusal(const struct vault_json_member *members,
         goto out;
     status = VAULT_CREDENTIALS_REFUSED;
     vault_message_add(why, "HTTP 200: Code is not Success");
-    if (code.length == 0 || vault_metadata_quotes_token(exchange, code.data, code.length))
+    if (code.length == 0 || quotes_token(exchange, code.data, code.length))
         goto out;
     vault_message_add(why, ": ");
     vault_message_quote(why, code.data, code.length, TEXT_MAX / 2);
-    if (message.length == 0 || vault_metadata_quotes_token(exchange, message.data, message.length))
+    if (message.length == 0 || quotes_token(exchange, message.data, message.length))
         goto out;
     vault_message_add(why, ": ");
     vault_message_quote(why, message.data, message.length, TEXT_MAX / 2);
@@ -110,22 +110,6 @@ static bool is_success(const struct vault_json_member *code)
            vault_json_same(code->text, code->length, "Success", strlen("Success"));
 }
 
-static enum vault_status read_expiration(const struct vault_json_member *member, int64_t *expires,
-                                         struct vault_message *why)
-{
-    struct vault_buffer text;
-    enum vault_status status;
-
-    vault_buffer_init(&text, VAULT_CREDENTIAL_PART_MAX);
-    status = vault_json_part(member, &text, why);
-    if (status == VAULT_OK && !vault_iso8601_read(text.data, text.length, expires)) {
-        vault_message_add(why, "Expiration is not a time");
-        status = VAULT_BAD_RESPONSE;
-    }
-    vault_buffer_free(&text);
-    return status;
-}
-
 static enum vault_status read_parts(const struct vault_json_member *members, const char *source,
                                     struct vault_credential *credential, struct vault_message *why)
 {
@@ -135,7 +119,7 @@ static enum vault_status read_parts(const struct vault_json_member *members, con
         vault_credential_json(&members[KEY_ID], EXPIRATION, source, &made, &amiss);
 
     if (status == VAULT_OK)
-        status = read_expiration(&members[EXPIRATION], &made.expires, &amiss);
+        status = vault_json_time(&members[EXPIRATION], &made.expires, &amiss);
     if (status == VAULT_OK) {
         vault_credential_clear(credential);
         *credential = made;

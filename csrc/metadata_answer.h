@@ -14,11 +14,6 @@
  * CREDENTIALS_REFUSED (4xx), BAD_RESPONSE (the rest). */
 enum vault_status vault_metadata_classify(int http_status);
 
-/* Whether `text` holds the beginning of the token that the request of `exchange` was sent with:
- * what a service says is not shown then. */
-bool vault_metadata_quotes_token(const struct vault_exchange *exchange, const char *text,
-                                 size_t length);
-
 /* What an answer of another HTTP status says: `why` receives "HTTP 404", or "HTTP 404, <code>:
  * <message>" where the service gives them, as vault_aws_read_error shows them, and not where they
  * quote the request's token. What vault_metadata_classify says, or VAULT_NO_MEMORY. */

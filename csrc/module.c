@@ -254,11 +254,7 @@ static void push_scratch(lua_State *state)
     vault_buffer_init(&scratch->stages.string_to_sign, SCRATCH_MAX);
     vault_buffer_init(&scratch->stages.signature, SCRATCH_MAX);
     vault_buffer_init(&scratch->stages.authorization, SCRATCH_MAX);
-    if (luaL_newmetatable(state, SCRATCH_TYPE)) {
-        lua_pushcfunction(state, scratch_gc);
-        lua_setfield(state, -2, "__gc");
-    }
-    lua_setmetatable(state, -2);
+    vault_set_gc(state, SCRATCH_TYPE, scratch_gc);
 }
 
 static void push_words(lua_State *state)

@@ -14,6 +14,10 @@
 /* nil, message, word. `why` may be NULL or empty: then the table's sentence. Returns 3. */
 int vault_push_failure(lua_State *state, enum vault_status status, const char *why);
 
+/* Have `free_it` called when the userdata on top of the stack, of the C type `type`, is collected:
+ * so a Lua error leaks nothing of what it holds. */
+void vault_set_gc(lua_State *state, const char *type, lua_CFunction free_it);
+
 /* The string field `name` of the table at `index`, or NULL where it is nil; borrowed as long as the
  * table. Raises for another type. `length` may be NULL; without it a NUL byte inside raises too. */
 const char *vault_field_text(lua_State *state, int index, const char *name, size_t *length);

@@ -37,11 +37,7 @@ struct vault_fetch **vault_push_fetch(lua_State *state)
     struct fetch_box *box = lua_newuserdata(state, sizeof *box);
 
     box->fetch = NULL;
-    if (luaL_newmetatable(state, FETCH_TYPE)) {
-        lua_pushcfunction(state, fetch_gc);
-        lua_setfield(state, -2, "__gc");
-    }
-    lua_setmetatable(state, -2);
+    vault_set_gc(state, FETCH_TYPE, fetch_gc);
     return &box->fetch;
 }
 

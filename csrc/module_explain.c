@@ -7,9 +7,7 @@
 #include "module.h"
 
 #include "base64.h"
-#include "credentials_profile.h"
 #include "endpoint.h"
-#include "environment.h"
 
 /* What of the secret is wanted: beside the fetch's own fields in the request table. */
 struct wish {
@@ -84,33 +82,16 @@ static void set_tried(lua_State *state, const struct vault_trail *trail)
     lua_setfield(state, -2, "tried");
 }
 
-/* Where a region came from that the request had not: the profile is looked into before the
- * instance is asked. */
-static const char *place_of_region(void)
-{
-    const struct vault_credential_query query = {.environment = vault_environment_process()};
-    struct vault_message why = {0};
-    struct vault_buffer region;
-    enum vault_status status;
-
-    vault_buffer_init(&region, VAULT_FETCH_REGION_MAX);
-    status = vault_profile_region(&query, &region, &why);
-    vault_buffer_free(&region);
-    return status == VAULT_OK ? "profile" : "instance metadata";
-}
-
 static void set_region(lua_State *state, const struct vault_fetch_report *report,
                        const char *asked_for)
 {
-    bool asked = asked_for && *asked_for;
-    const char *region = asked ? asked_for : report->region.text;
+    const char *region = asked_for && *asked_for ? asked_for : report->region.text;
 
     if (!vault_region_valid(region))
         return;
     set_text(state, "region", region);
     set_text(state, "partition", vault_region_partition(region));
-    if (!asked)
-        set_text(state, "region_from", place_of_region());
+    set_text(state, "region_from", report->region_from);
 }
 
 static void set_report(lua_State *state, const struct vault_fetch_report *report)

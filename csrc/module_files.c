@@ -29,11 +29,7 @@ static struct vault_credential_files *push_files(lua_State *state)
     struct vault_credential_files *files = lua_newuserdata(state, sizeof *files);
 
     *files = (struct vault_credential_files){0};
-    if (luaL_newmetatable(state, FILES_TYPE)) {
-        lua_pushcfunction(state, files_gc);
-        lua_setfield(state, -2, "__gc");
-    }
-    lua_setmetatable(state, -2);
+    vault_set_gc(state, FILES_TYPE, files_gc);
     return files;
 }
 
@@ -97,11 +93,7 @@ static struct vault_buffer *push_bytes(lua_State *state)
     struct vault_buffer *bytes = lua_newuserdata(state, sizeof *bytes);
 
     vault_buffer_init(bytes, READ_MAX);
-    if (luaL_newmetatable(state, BYTES_TYPE)) {
-        lua_pushcfunction(state, bytes_gc);
-        lua_setfield(state, -2, "__gc");
-    }
-    lua_setmetatable(state, -2);
+    vault_set_gc(state, BYTES_TYPE, bytes_gc);
     return bytes;
 }
 

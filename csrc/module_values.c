@@ -20,6 +20,15 @@ int vault_push_failure(lua_State *state, enum vault_status status, const char *w
     return 3;
 }
 
+void vault_set_gc(lua_State *state, const char *type, lua_CFunction free_it)
+{
+    if (luaL_newmetatable(state, type)) {
+        lua_pushcfunction(state, free_it);
+        lua_setfield(state, -2, "__gc");
+    }
+    lua_setmetatable(state, -2);
+}
+
 /* Raw: what an __index metamethod returns would be held by nothing once it is popped. */
 static void raw_field(lua_State *state, int index, const char *name)
 {

@@ -8,11 +8,9 @@
 
 #include <string.h>
 
+#include "credentials_sts.h"
 #include "profile.h"
 #include "profile_sso.h"
-
-#define DURATION_MIN 900 /* AssumeRole's own bounds */
-#define DURATION_MAX 43200
 
 static const char id_name[] = "aws_access_key_id", secret_name[] = "aws_secret_access_key";
 
@@ -309,12 +307,12 @@ static enum vault_status read_duration(const struct vault_profile *profile, int 
     *seconds = 0;
     if (!text)
         return VAULT_OK;
-    for (; *text >= '0' && *text <= '9' && value <= DURATION_MAX; text++)
+    for (; *text >= '0' && *text <= '9' && value <= VAULT_STS_DURATION_MAX; text++)
         value = value * 10 + (*text - '0');
-    if (*text || value < DURATION_MIN || value > DURATION_MAX) {
+    if (*text || value < VAULT_STS_DURATION_MIN || value > VAULT_STS_DURATION_MAX) {
         vault_profile_say(profile, why);
         vault_message_add(why, " has a duration_seconds that is not a whole number from %d to %d",
-                          DURATION_MIN, DURATION_MAX);
+                          VAULT_STS_DURATION_MIN, VAULT_STS_DURATION_MAX);
         return VAULT_BAD_PROFILE;
     }
     *seconds = value;

@@ -10,8 +10,6 @@
 
 #include "credentials_profile.h"
 
-#define VALUE_MAX 2048
-
 static const struct service {
     const char *name;
     const char *own_variable; /* Kong's, before AWS's; Secrets Manager's comes as the override */
@@ -45,67 +43,56 @@ static const struct service *find(const char *name)
     return NULL;
 }
 
-/* Whether the variable `name`, else the profile's `property`, is `word`. */
-static enum vault_status is_set_to(const struct vault_credential_query *query,
-                                   const struct flag *flag, bool *is, struct vault_message *why)
-{
-    const char *value = vault_environment_set(query->environment, flag->variable);
-    struct vault_message lacks = {0};
-    struct vault_buffer text;
-    enum vault_status status = VAULT_OK;
+/* What may say so beside the caller. */
+struct settings {
+    const struct vault_environment *environment;
+    struct vault_profile profile;
+};
 
+/* Whether the variable, else the profile's property, is the word. */
+static enum vault_status is_set_to(const struct settings *settings, const struct flag *flag,
+                                   bool *is, struct vault_message *why)
+{
+    const char *value = vault_environment_set(settings->environment, flag->variable);
+
+    if (!value)
+        value = vault_profile_get(&settings->profile, flag->property);
     *is = value && strcasecmp(value, flag->word) == 0;
-    if (value)
-        return VAULT_OK;
-    vault_buffer_init(&text, VALUE_MAX);
-    status = vault_profile_value(query, flag->property, &text, &lacks);
-    if (status == VAULT_OK)
-        *is = strcasecmp(text.data, flag->word) == 0;
-    else if (status == VAULT_NOT_CONFIGURED)
-        status = VAULT_OK;
-    else
-        vault_message_add(why, "%s", lacks.text);
-    vault_buffer_free(&text);
-    return status;
+    return value ? VAULT_OK : vault_profile_check(&settings->profile, why);
 }
 
-/* The endpoint that environment or profile set, "" for none. */
-static enum vault_status set_elsewhere(const struct vault_credential_query *query,
-                                       const struct service *service, struct vault_buffer *url,
+/* The endpoint that environment or profile set, NULL for none; borrowed. */
+static enum vault_status set_elsewhere(const struct settings *settings,
+                                       const struct service *service, const char **url,
                                        struct vault_message *why)
 {
-    const char *value = NULL;
+    const struct vault_environment *environment = settings->environment;
+    const char *value = vault_environment_set(environment, service->variable);
     bool ignored = false;
     enum vault_status status;
 
-    if (service->own_variable)
-        value = vault_environment_set(query->environment, service->own_variable);
-    if (value) /* which AWS's switch does not turn off */
-        return vault_buffer_text(url, value);
-    value = vault_environment_set(query->environment, service->variable);
-    status = is_set_to(query, &ignore, &ignored, why);
+    *url = service->own_variable ? vault_environment_set(environment, service->own_variable) : NULL;
+    if (*url) /* which AWS's switch does not turn off */
+        return VAULT_OK;
+    status = is_set_to(settings, &ignore, &ignored, why);
     if (status != VAULT_OK || ignored)
         return status;
-    if (!value)
-        value = vault_environment_set(query->environment, "AWS_ENDPOINT_URL");
-    if (value)
-        return vault_buffer_text(url, value);
-    status = vault_profile_service_endpoint(query, service->profile_key, url, why);
-    if (status == VAULT_NOT_CONFIGURED)
-        vault_message_clear(why);
-    return status == VAULT_NOT_CONFIGURED ? VAULT_OK : status;
+    *url = value ? value : vault_environment_set(environment, "AWS_ENDPOINT_URL");
+    return *url
+               ? VAULT_OK
+               : vault_profile_service_endpoint(&settings->profile, service->profile_key, url, why);
 }
 
 /* FIPS and dual-stack beside an endpoint URL are for vault_endpoint_settle to refuse. */
-static enum vault_status read_flags(const struct vault_credential_query *query,
+static enum vault_status read_flags(const struct settings *settings,
                                     struct vault_endpoint_query *wanted, struct vault_message *why)
 {
-    enum vault_status status = is_set_to(query, &fips, &wanted->fips, why);
+    enum vault_status status = is_set_to(settings, &fips, &wanted->fips, why);
 
     if (status == VAULT_OK)
-        status = is_set_to(query, &dualstack, &wanted->dualstack, why);
+        status = is_set_to(settings, &dualstack, &wanted->dualstack, why);
     if (status == VAULT_OK)
-        status = is_set_to(query, &sts_legacy, &wanted->sts_legacy, why);
+        status = is_set_to(settings, &sts_legacy, &wanted->sts_legacy, why);
     return status;
 }
 
@@ -115,20 +102,19 @@ enum vault_status vault_service_endpoint(const struct vault_credential_query *qu
 {
     const struct service *service = find(asked->service);
     struct vault_endpoint_query wanted = *asked;
-    struct vault_buffer url;
-    enum vault_status status = VAULT_OK;
+    struct settings settings = {.environment = query->environment};
+    struct vault_profile_set *set = NULL;
+    enum vault_status status;
 
     if (!service)
         return VAULT_INTERNAL;
-    vault_buffer_init(&url, VALUE_MAX);
-    if (!wanted.override || !*wanted.override) {
-        status = set_elsewhere(query, service, &url, why);
-        wanted.override = url.data;
-    }
+    status = vault_profile_open(query, &set, &settings.profile);
+    if (status == VAULT_OK && (!wanted.override || !*wanted.override))
+        status = set_elsewhere(&settings, service, &wanted.override, why);
     if (status == VAULT_OK)
-        status = read_flags(query, &wanted, why);
+        status = read_flags(&settings, &wanted, why);
     if (status == VAULT_OK)
         status = vault_endpoint_settle(&wanted, endpoint, why);
-    vault_buffer_free(&url);
+    vault_profile_set_free(set);
     return status;
 }

@@ -12,7 +12,8 @@
 #include "endpoint.h"
 
 /* Settle where `service` ("secretsmanager", "sts" or "sso") of `region` is. `override` may be NULL
- * or "". What vault_endpoint_settle and vault_profile_service_endpoint say. */
+ * or "". What vault_endpoint_settle and vault_profile_service_endpoint say,
+ * and VAULT_NO_MEMORY. The shared files are read once. */
 VAULT_MUST_CHECK enum vault_status
 vault_service_endpoint(const struct vault_credential_query *query,
                        const struct vault_endpoint_query *asked, struct vault_endpoint *endpoint,

@@ -22,7 +22,11 @@ static inline int clear(void **state)
 
 static inline struct vault_cache_look look_for(const char *key, int64_t now)
 {
-    return (struct vault_cache_look){.key = key, .key_length = strlen(key), .now = now};
+    static struct vault_message told; /* the last look's */
+
+    vault_message_clear(&told);
+    return (struct vault_cache_look){
+        .key = key, .key_length = strlen(key), .now = now, .why = &told};
 }
 
 static inline enum vault_cached find(const char *key, int64_t now, const char *wanted)

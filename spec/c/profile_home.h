@@ -83,6 +83,24 @@ static inline void set_mode(const char *path, mode_t mode)
     assert_int_equal(chmod(in_home(path, text, sizeof text), mode), 0);
 }
 
+/* True in a child of the user nobody, which ends with _exit(0) where all is right; false here, once
+ * it has. Whoever is not root stays who he is. */
+static inline bool in_nobodys_child(void)
+{
+    pid_t child = fork();
+    int code;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (geteuid() == 0 && (setgid(NOBODY) != 0 || setuid(NOBODY) != 0))
+            _exit(100);
+        return true;
+    }
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_int_equal(code, 0);
+    return false;
+}
+
 /* HOME and up to three entries. */
 static inline struct vault_environment *environment_with(const char *const *entries)
 {

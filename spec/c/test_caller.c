@@ -40,24 +40,6 @@ static void test_another_request_is_another_credential(void **state)
     once(NOW, NULL, "ASIACANARY1");
 }
 
-/* The request's texts need not outlive vault_caller_new. */
-static void test_the_request_is_copied(void **state)
-{
-    char key[] = "AKIDCANARY", role[] = ARN("a");
-    struct vault_identity_request request = by_role;
-    struct vault_caller *caller;
-
-    (void)state;
-    request.access_key_id = key;
-    request.assume_role_arn = role;
-    caller = new_caller(&request);
-    memset(key, 'x', sizeof key - 1);
-    memset(role, 'x', sizeof role - 1);
-    exchange(caller, NOW, &first);
-    is_done(caller, NOW, "ASIACANARY1");
-    vault_caller_free(caller);
-}
-
 static void test_keys_that_never_run_out_are_read_anew(void **state)
 {
     const struct vault_identity_request own = {"AKIDCANARY", "secretCANARY", NULL, "eu-west-1",
@@ -217,7 +199,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_found_out_once),
         TEST(test_another_request_is_another_credential),
-        TEST(test_the_request_is_copied),
         TEST(test_keys_that_never_run_out_are_read_anew),
         TEST(test_one_finds_out_the_other_waits),
         TEST(test_one_fails_and_so_do_all_that_waited),

@@ -48,7 +48,7 @@ static void test_a_failure_is_shared(void **state)
     fails("k", NOW);
     assert_int_equal(vault_credential_cache_find(&waits), VAULT_CACHED_FAILED);
     assert_int_equal(waits.failure, VAULT_ACCESS_DENIED);
-    assert_string_equal(waits.why.text, "planted");
+    assert_string_equal(waits.why->text, "planted");
     assert_int_equal(vault_credential_cache_find(&waits), VAULT_CACHED_MINE);
 }
 
@@ -94,7 +94,7 @@ static void test_fail_allocations(void **state)
     fails("k", NOW);
     vault_alloc_fail(0);
     assert_int_equal(vault_credential_cache_find(&waits), VAULT_CACHED_FAILED);
-    assert_string_equal(waits.why.text, vault_status_row(VAULT_ACCESS_DENIED)->sentence);
+    assert_string_equal(waits.why->text, vault_status_row(VAULT_ACCESS_DENIED)->sentence);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, clear, clear)

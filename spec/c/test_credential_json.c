@@ -130,12 +130,27 @@ static void test_no_memory(void **state)
     vault_credential_clear(&credential);
 }
 
+static void test_time(void **state)
+{
+    struct vault_json_member member = {
+        .key = "at", .type = VAULT_JSON_STRING, .text = "2023-11-14T22:13:20Z", .length = 20};
+    struct vault_message why = {0};
+    int64_t seconds = 0;
+
+    (void)state;
+    assert_int_equal(vault_json_time(&member, &seconds, &why), VAULT_OK);
+    assert_int_equal(seconds, 1700000000);
+    member.length--;
+    assert_int_equal(vault_json_time(&member, &seconds, &why), VAULT_BAD_RESPONSE);
+    assert_int_equal(seconds, 1700000000);
+    assert_string_equal(why.text, "at is not a time");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_credential),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_part),
+        cmocka_unit_test(test_credential), cmocka_unit_test(test_time),
+        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_part),
         cmocka_unit_test(test_no_memory),
     };
 

@@ -45,6 +45,7 @@ static void test_one_that_succeeds(void **state)
     assert_int_equal(vault_fetch_status(fetch), VAULT_OK);
     assert_string_equal(report->endpoint.text, "https://secretsmanager.eu-west-1.amazonaws.com/");
     assert_string_equal(report->region.text, "eu-west-1");
+    assert_null(report->region_from);
     assert_string_equal(report->source.text, "assumed role");
     assert_int_equal(report->expires, 1440941760);
     assert_int_equal(report->http_status, 200);
@@ -97,6 +98,36 @@ static void test_one_without_credentials(void **state)
     close_stage(&stage);
 }
 
+static void check_region(const char *const *entries, const struct answer *answers, unsigned count,
+                         const char *from)
+{
+    struct vault_fetch_request request = request_without_region();
+    const struct vault_fetch_report *report;
+    struct vault_fetch *fetch;
+    struct stage stage;
+
+    vault_region_forget();
+    open_stage(&stage, entries);
+    fetch = explained(&stage, &request, answers, count);
+    report = vault_fetch_report(fetch);
+    assert_int_equal(vault_fetch_status(fetch), VAULT_OK);
+    assert_true(report->region.length > 0);
+    assert_string_equal(report->region_from, from);
+    vault_fetch_free(fetch);
+    close_stage(&stage);
+}
+
+static void test_where_the_region_came_from(void **state)
+{
+    static const char *const profile[] = {
+        "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secretCANARY",
+        "AWS_CONFIG_FILE=spec/vectors/profile/region-config-file/config", NULL};
+
+    (void)state;
+    check_region(instance, (struct answer[]){token, region, good}, 3, "instance metadata");
+    check_region(profile, &good, 1, "profile");
+}
+
 static void test_nobody_asked(void **state)
 {
     const struct vault_fetch_request request = request_of("db");
@@ -117,6 +148,7 @@ int main(void)
         cmocka_unit_test(test_one_that_succeeds),
         cmocka_unit_test(test_one_that_is_refused),
         cmocka_unit_test(test_one_without_credentials),
+        cmocka_unit_test(test_where_the_region_came_from),
         cmocka_unit_test(test_nobody_asked),
     };
 

@@ -323,15 +323,16 @@ static void test_moments(void **state)
     assert_in_range(second.wall_ms / 1000 - (int64_t)time(NULL) + 2, 0, 4);
 }
 
+/* Without memory for the cache's key a fetch goes on. */
 static void test_allocations(void **state)
 {
     static struct server server = {.answer = GOOD};
     enum vault_status status = VAULT_NO_MEMORY;
-    unsigned long nth;
+    bool failed = true;
 
     (void)state;
     server_start(&server);
-    for (nth = 1; status == VAULT_NO_MEMORY; nth++) {
+    for (unsigned long nth = 1; failed; nth++) {
         const struct vault_loop_settings settings = {.environment = environment,
                                                      .ca_file = "/nonexistent",
                                                      .budget = &budget,
@@ -351,11 +352,10 @@ static void test_allocations(void **state)
             status = vault_fetch_status(ended[0]->fetch);
             forget_jobs();
         }
-        (void)vault_alloc_fail(0);
+        failed = vault_alloc_fail(0) >= nth;
+        assert_true(status == VAULT_OK || (failed && status == VAULT_NO_MEMORY));
         vault_loop_free(loop);
     }
-    assert_int_equal(status, VAULT_OK);
-    assert_true(nth > 20);
     server_stop(&server);
 }
 
