@@ -3,7 +3,6 @@
 
 local asker = require "spec.support.asker"
 local cjson = require "cjson"
-local gateway = require "spec.support.gateway"
 local identity = require "spec.support.identity"
 local system = require "spec.support.system"
 
@@ -174,36 +173,25 @@ describe("a profile", function()
     end)
 
     describe("in nginx", function()
-        local one
-
         after_each(function()
-            one:stop()
-            local log = one:error_log()
-            asker.assert_hidden(log)
-            assert.is_nil(log:find("exited on signal", 1, true))
+            world:close()
         end)
-
-        -- A worker gets its secret, and served others meanwhile.
-        local function gets(name)
-            local answer = one:get("{vault://aws/" .. name .. "/name}")
-            assert.same({ name, nil, true }, { answer.value, answer.message, answer.others })
-        end
 
         it("reads by IAM Identity Center, once for many", function()
             login()
             world.server:set { sso = { delay = 200 } }
-            one = gateway.start { env = env { default = SESSION } }
-            gets("a")
-            gets("b")
+            local one = world:gateway { env = env { default = SESSION } }
+            asker.assert_gets(one, "a")
+            asker.assert_gets(one, "b")
             assert.same({ sso = 1 }, world.server:calls())
             assert.same({ reader = 2 }, world.aws:stats().by_caller)
         end)
 
         it("reads with the login that is there by then", function()
-            one = gateway.start { env = env { default = SESSION } }
+            local one = world:gateway { env = env { default = SESSION } }
             assert.equal("bad_profile", one:get("{vault://aws/a/name}").word)
             login()
-            gets("a")
+            asker.assert_gets(one, "a")
         end)
     end)
 end)

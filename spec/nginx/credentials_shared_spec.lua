@@ -1,45 +1,20 @@
 -- credentials_shared_spec - credentials in workers, had once for all who need them at one time.
 local asker = require "spec.support.asker"
 local cjson = require "cjson"
-local gateway = require "spec.support.gateway"
 local http = require "spec.support.http"
 local system = require "spec.support.system"
 
-local ROLE = asker.ROLE
-
-local world, opened
-
--- A gateway whose log must show no secret; the world's variables where there are no others.
-local function start(options)
-    local one = gateway.start(options)
-    opened[#opened + 1] = one
-    return one
-end
-
-local function begin()
-    opened, world = {}, asker.start()
-end
-
-local function finish()
-    local logs = {}
-    for i, one in ipairs(opened) do
-        one:stop()
-        logs[i] = one:error_log()
-    end
-    world:stop()
-    for _, log in ipairs(logs) do
-        asker.assert_hidden(log)
-        assert.is_nil(log:find("exited on signal", 1, true))
-    end
-end
-
-local function assert_value(name, answer)
-    assert.same({ name }, { answer.value, answer.message })
-end
+local ROLE, assert_value = asker.ROLE, asker.assert_value
 
 describe("a gateway whose fetches share credentials", function()
-    before_each(begin)
-    after_each(finish)
+    local world
+
+    before_each(function()
+        world = asker.start()
+    end)
+    after_each(function()
+        world:stop()
+    end)
 
     -- The answers of `count` fetches at the same time, each of another secret.
     local function ask_many(one, count)
@@ -66,7 +41,7 @@ describe("a gateway whose fetches share credentials", function()
 
     it("asks STS once for 200 cold fetches at the same time", function()
         world.server:set { sts = { delay = 300 } }
-        local one = start { server = VALUE, env = asker.merge(world:linked("environment"),
+        local one = world:gateway { server = VALUE, env = asker.merge(world:linked("environment"),
             { KONG_VAULT_AWS_ASSUME_ROLE_ARN = ROLE .. "one" }) }
         for i, answer in ipairs(ask_many(one, 200)) do
             assert_value("many-" .. i, answer)
@@ -75,9 +50,34 @@ describe("a gateway whose fetches share credentials", function()
         assert.same({ one = 200 }, world.aws:stats().by_caller)
     end)
 
+    it("asks STS once for a start with several workers, where init resolved a secret", function()
+        local port, workers = system.free_port(), 3
+        local one = world:gateway {
+            workers = workers, env = asker.merge(world:linked("web"),
+                { KONG_VAULT_AWS_ASSUME_ROLE_ARN = ROLE .. "one" }),
+            after_init = 'assert(require("vault").get("{vault://aws/early/name}") == "early")',
+            http = ([[ server { listen 127.0.0.1:%d reuseport; %s } ]]):format(port, VALUE),
+        }
+        local pids, known, number = {}, 0, 0
+        system.wait_for(function()
+            number = number + 1
+            local answer = cjson.decode(http.get(("http://127.0.0.1:%d/value?name=w-%d"):format(
+                port, number)).body)
+            assert_value("w-" .. number, answer)
+            known = known + (pids[answer.pid] and 0 or 1)
+            pids[answer.pid] = true
+            return known == workers
+        end, 10)
+        assert.equal(workers, known)
+        assert.same({ web_identity = 1, assume_role = 1 }, world.server:calls())
+        one.nginx:reload()
+        assert_value("after", one:get("{vault://aws/after/name}"))
+        assert.is_true(world.server:calls().assume_role <= 2)
+    end)
+
     it("tells when its credentials run out, and no more of them", function()
         world.server:set { sts = { life = 900 } }
-        local one = start { server = VALUE .. [[
+        local one = world:gateway { server = VALUE .. [[
             location = /kept {
                 content_by_lua_block {
                     ngx.print(require("cjson").encode(require("vault.core").credentials()))
@@ -101,7 +101,7 @@ describe("a gateway whose fetches share credentials", function()
 
     it("fails 200 cold fetches with one refusal of STS", function()
         world.server:set { sts = { delay = 300, code = "AccessDenied" } }
-        local one = start { server = VALUE, env = asker.merge(world:linked("environment"),
+        local one = world:gateway { server = VALUE, env = asker.merge(world:linked("environment"),
             { KONG_VAULT_AWS_ASSUME_ROLE_ARN = ROLE .. "one" }) }
         for _, answer in ipairs(ask_many(one, 200)) do
             assert.is_nil(answer.value)
@@ -113,7 +113,7 @@ describe("a gateway whose fetches share credentials", function()
 
     it("asks instance metadata for keys and region as often as it must", function()
         world.server:set { imds = { delay = 100 } }
-        local one = start { server = VALUE, env = asker.merge(world:linked("imds"),
+        local one = world:gateway { server = VALUE, env = asker.merge(world:linked("imds"),
             { AWS_REGION = false }) }
         for i, answer in ipairs(ask_many(one, 50)) do
             assert_value("many-" .. i, answer)
@@ -123,7 +123,7 @@ describe("a gateway whose fetches share credentials", function()
 
     it("goes on with what it has while its renewal hangs", function()
         world.server:set { sts = { life = 9 } }
-        local one = start { init = 'vaults = { { prefix = "brief", name = "aws", '
+        local one = world:gateway { init = 'vaults = { { prefix = "brief", name = "aws", '
             .. 'config = { timeout = 1 } } }', env = asker.merge(world:linked("environment"),
             { KONG_VAULT_AWS_ASSUME_ROLE_ARN = ROLE .. "one" }) }
         assert_value("a", one:get("{vault://brief/a/name}"))

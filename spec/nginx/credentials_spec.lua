@@ -1,46 +1,25 @@
--- credentials_spec - credentials in workers: they run out and are renewed, workers share what the
--- master had, a vault has its own, clocks are wrong.
+-- credentials_spec - credentials in workers: they run out and are renewed, a vault has its own,
+-- clocks are wrong.
 
 local asker = require "spec.support.asker"
-local cjson = require "cjson"
 local gateway = require "spec.support.gateway"
 local http = require "spec.support.http"
 local identity = require "spec.support.identity"
 local network = require "spec.support.network"
 local system = require "spec.support.system"
 
-local ROLE = asker.ROLE
+local ROLE, assert_value = asker.ROLE, asker.assert_value
 local LIFE = 6 -- seconds that credentials live here
 
-local world, elsewhere, opened
-
--- A gateway whose log must show no secret; the world's variables where there are no others.
-local function start(options)
-    local one = gateway.start(options)
-    opened[#opened + 1] = one
-    return one
-end
+local world, elsewhere
 
 local function begin()
-    opened, world = {}, asker.start()
+    world = asker.start()
     elsewhere = identity.elsewhere(world.folder)
 end
 
 local function finish()
-    local logs = {}
-    for i, one in ipairs(opened) do
-        one:stop()
-        logs[i] = one:error_log()
-    end
     world:stop()
-    for _, log in ipairs(logs) do
-        asker.assert_hidden(log)
-        assert.is_nil(log:find("exited on signal", 1, true))
-    end
-end
-
-local function assert_value(name, answer)
-    assert.same({ name }, { answer.value, answer.message })
 end
 
 describe("credentials that live " .. LIFE .. " s", function()
@@ -69,7 +48,7 @@ describe("credentials that live " .. LIFE .. " s", function()
                                 secret_key = env.AWS_SECRET_ACCESS_KEY,
                                 token = env.AWS_SESSION_TOKEN }
         end
-        one.gateway = start { env = env, workers = WORKERS }
+        one.gateway = world:gateway { env = env, workers = WORKERS }
     end
 
     local function ask(round)
@@ -150,67 +129,8 @@ describe("a gateway", function()
     before_each(begin)
     after_each(finish)
 
-    -- The answers of `count` fetches at the same time, each of another secret.
-    local function ask_many(one, count)
-        local urls = {}
-        for i = 1, count do
-            urls[i] = one.url .. "/value?name=many-" .. i
-        end
-        local answers = http.parallel(urls, { max = count })
-        for i, answer in ipairs(answers) do
-            answers[i] = cjson.decode(answer.body)
-        end
-        return answers
-    end
-    local VALUE = [[
-        location = /value {
-            content_by_lua_block {
-                local value, message = require("vault").get(
-                    "{vault://aws/" .. ngx.var.arg_name .. "/name}")
-                ngx.print(require("cjson").encode { value = value, message = message,
-                                                    pid = ngx.worker.pid() })
-            }
-        }
-    ]]
-
-    it("asks STS once for 200 cold fetches at the same time", function()
-        world.server:set { sts = { delay = 300 } }
-        local one = start { server = VALUE, env = asker.merge(world:linked("environment"),
-            { KONG_VAULT_AWS_ASSUME_ROLE_ARN = ROLE .. "one" }) }
-        for i, answer in ipairs(ask_many(one, 200)) do
-            assert_value("many-" .. i, answer)
-        end
-        assert.same({ assume_role = 1 }, world.server:calls())
-        assert.same({ one = 200 }, world.aws:stats().by_caller)
-    end)
-
-    it("asks STS once for a start with several workers, where init resolved a secret", function()
-        local port, workers = system.free_port(), 3
-        local one = start {
-            workers = workers, env = asker.merge(world:linked("web"),
-                { KONG_VAULT_AWS_ASSUME_ROLE_ARN = ROLE .. "one" }),
-            after_init = 'assert(require("vault").get("{vault://aws/early/name}") == "early")',
-            http = ([[ server { listen 127.0.0.1:%d reuseport; %s } ]]):format(port, VALUE),
-        }
-        local pids, known, number = {}, 0, 0
-        system.wait_for(function()
-            number = number + 1
-            local answer = cjson.decode(http.get(("http://127.0.0.1:%d/value?name=w-%d"):format(
-                port, number)).body)
-            assert_value("w-" .. number, answer)
-            known = known + (pids[answer.pid] and 0 or 1)
-            pids[answer.pid] = true
-            return known == workers
-        end, 10)
-        assert.equal(workers, known)
-        assert.same({ web_identity = 1, assume_role = 1 }, world.server:calls())
-        one.nginx:reload()
-        assert_value("after", one:get("{vault://aws/after/name}"))
-        assert.is_true(world.server:calls().assume_role <= 2)
-    end)
-
     it("asks anew for credentials that AWS does not take any more", function()
-        local one = start { env = asker.merge(world:linked("environment"),
+        local one = world:gateway { env = asker.merge(world:linked("environment"),
             { KONG_VAULT_AWS_ASSUME_ROLE_ARN = ROLE .. "one" }) }
         assert_value("a", one:get("{vault://aws/a/name}"))
         http.post(world.aws.url .. "/_/refuse?name=one&code=ExpiredTokenException", "")
@@ -237,7 +157,7 @@ describe("a gateway", function()
         world.server:set { sts = { roles = { [ROLE .. "one"] = { by = "environment" },
             [ROLE .. "two"] = { by = "environment", external_id = "e-2" },
             [ROLE .. "three"] = { by = "mine" } } } }
-        local one = start { env = world:linked("environment", "container"), init = with {
+        local one = world:gateway { env = world:linked("environment", "container"), init = with {
             keys = static, one = role:format("one"), three = static .. ", " .. role:format("three"),
             two = role:format("two") .. ', external_id = "e-2", role_session_name = "S-2"' } }
         for prefix, caller in pairs { keys = "mine", one = "one", two = "two", three = "three",
@@ -254,7 +174,7 @@ describe("a gateway", function()
     end)
 
     it("does not say a vault's keys where AWS refuses them", function()
-        local one = start { env = world:env(), init = with {
+        local one = world:gateway { env = world:env(), init = with {
             mine = 'access_key_id = "AKIACANARY", secret_access_key = "CANARY/key"' } }
         local answer = one:get("{vault://mine/s/name}")
         assert.equal("credentials_refused", answer.word)
@@ -264,7 +184,7 @@ describe("a gateway", function()
     it("gives a web identity's token to no STS of a vault's", function()
         local theirs, refusing = identity.start(world.aws), network.refusing()
         world.server:set { sts = { tokens = { "CANARY.web.identity-token" } } }
-        local one = start { env = world:linked("web"), init = with {
+        local one = world:gateway { env = world:linked("web"), init = with {
             their = ("sts_endpoint_url = %q"):format(theirs.url),
             role = ('sts_endpoint_url = %q, assume_role_arn = "%sone"'):format(theirs.url, ROLE) } }
         assert_value("a", one:get("{vault://their/a/name}"))
@@ -279,7 +199,7 @@ describe("a gateway", function()
         end
         local env = world:linked("web")
         env.AWS_ENDPOINT_URL_STS = refusing.url
-        local other = start { env = env, init = with {
+        local other = world:gateway { env = env, init = with {
             their = ("sts_endpoint_url = %q"):format(theirs.url) } }
         assert.equal("connect_failed", other:get("{vault://their/c/name}").word)
         assert.is_nil(theirs:calls().web_identity)
@@ -290,7 +210,7 @@ describe("a gateway", function()
     for _, offset in ipairs { 1200, -1200 } do
         describe(("whose clock is %+d s off"):format(offset), function()
             local function off(link, more)
-                return start { preload = elsewhere, env = asker.merge(world:linked(link),
+                return world:gateway { preload = elsewhere, env = asker.merge(world:linked(link),
                     { VAULT_SPEC_CLOCK = tostring(offset) }, more) }
             end
 

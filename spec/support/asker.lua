@@ -1,13 +1,15 @@
 -- asker - who asks Secrets Manager when the world is as the spec says.
 --
 -- For:   variables and files for every place that credentials come from; one secret asked for with
---        them by bin/vaults; whose keys it was read with; that nobody was shown any of them.
+--        them by bin/vaults, or many by a gateway; whose keys it was read with; that nobody was
+--        shown any of them.
 -- Never: what the servers do (aws, identity).
 
 local aws = require "spec.support.aws"
 local child = require "spec.support.child"
 local cjson = require "cjson"
 local expect = require "luassert"
+local gateway = require "spec.support.gateway"
 local identity = require "spec.support.identity"
 local system = require "spec.support.system"
 
@@ -17,21 +19,53 @@ local metatable = { __index = methods }
 
 _M.ROLE = "arn:aws:iam::123456789012:role/"
 
--- Both servers and a folder; stop() ends them. The links of the chain are in .links, in order.
+-- Both servers and a folder; stop() ends them, and the gateways. The links of the chain are in
+-- .links, in order.
 function _M.start()
-    local self = setmetatable({ folder = system.folder(), shown = {} }, metatable)
+    local self = setmetatable({ folder = system.folder(), gateways = {} }, metatable)
     self.aws = aws.start()
     self.server = identity.start(self.aws)
     return self
 end
 
+-- A gateway (gateway.start), which close() or stop() ends.
+function methods:gateway(options)
+    local one = gateway.start(options)
+    table.insert(self.gateways, one)
+    return one
+end
+
+local function stop_gateways(self)
+    local gateways = self.gateways
+    self.gateways = {}
+    for _, one in ipairs(gateways) do
+        one:stop()
+    end
+    return gateways
+end
+
+-- No secret is in their logs, and no worker of theirs crashed.
+local function check_logs(gateways)
+    for _, one in ipairs(gateways) do
+        local log = one:error_log()
+        _M.assert_hidden(log)
+        expect.is_nil(log:find("exited on signal", 1, true))
+    end
+end
+
+function methods:close()
+    check_logs(stop_gateways(self))
+end
+
 function methods:stop()
+    local gateways = stop_gateways(self)
     for _, one in ipairs { self.server or false, self.aws or false } do
         if one then
             one:stop()
         end
     end
     system.remove(self.folder)
+    check_logs(gateways)
 end
 
 function methods:reset()
@@ -110,6 +144,18 @@ function methods:linked(...)
         envs[i] = _M.links[name](self)
     end
     return self:env(unpack(envs))
+end
+
+-- A gateway's answer is the secret's value, which is its name.
+function _M.assert_value(name, answer)
+    expect.same({ name }, { answer.value, answer.message })
+end
+
+-- The same for one that is asked for now, while the worker serves others.
+function _M.assert_gets(one, name)
+    local answer = one:get("{vault://aws/" .. name .. "/name}")
+    _M.assert_value(name, answer)
+    expect.is_true(answer.others)
 end
 
 -- Nobody may ever be shown what is in `text`.
