@@ -16,13 +16,6 @@ describe("admin_entities", function()
         world.entities = list
     end)
 
-    it("knows a UUID", function()
-        assert.is_true(entities.is_uuid(ID))
-        assert.is_true(entities.is_uuid(ID:upper()))
-        assert.is_false(entities.is_uuid(ID .. "0"))
-        assert.is_false(entities.is_uuid("my-vault"))
-    end)
-
     it("finds by id before prefix", function()
         assert.equal(2, entities.by_key(list, ID))
         assert.equal(2, entities.by_key(list, ID:upper()))

@@ -8,7 +8,7 @@ describe("dereference", function()
 
     -- "{vault://aws/name/key}" over secrets: name -> { key = value, version }, or a word.
     local function stand_in()
-        local resolve = {}
+        local resolve, found = {}, {}
         local function look(text)
             local name, key = text:match("aws/([%w-]+)/(%w+)")
             return name or text, secrets[name or text] or "not_found", key
@@ -25,21 +25,22 @@ describe("dereference", function()
             local word = type(secret) == "string" and secret or "key_not_found"
             return nil, "planted " .. word, word
         end
-        function resolve.held(text)
+        function found.find(text)
             local name, secret = look(text)
             return type(secret) == "table" and { entry = { key = name }, snapshot = {
                 version_id = secret.version, good_until = clock + 10 } } or nil
         end
-        function resolve.good_until()
+        function found.good_until()
             return clock + 10
         end
-        return resolve
+        return resolve, found
     end
 
     before_each(function()
         clock, secrets, during, warned, gets, fetched = 1000, {}, nil, {}, 0, nil
+        local resolve, found = stand_in()
         dereference, restore = rooms.load({ "vault.dereference" }, {
-            ["vault.resolve"] = stand_in(),
+            ["vault.resolve"] = resolve, ["vault.held"] = found,
             ["vault.anew"] = { prefetch = function(texts) fetched = texts end },
         })
         dereference.configure { now = function() return clock end,

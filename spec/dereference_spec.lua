@@ -6,10 +6,10 @@ local rooms = require "spec.support.rooms"
 describe("dereference", function()
     local dereference, restore, clock, secrets, held, gets, used, during, warmed
 
-    -- vault.resolve over `secrets`: name -> { version, good_until, spoilt = { key }, fields.. },
-    -- or the word it fails with.
+    -- vault.resolve and vault.held over `secrets`: name -> { version, good_until, spoilt = { key },
+    -- fields.. }, or the word it fails with.
     local function stand_in()
-        local resolve = {}
+        local resolve, found = {}, {}
         function resolve.get(text)
             gets = gets + 1
             local name, key = text:match("aws/(%w+)/(%w+)")
@@ -28,22 +28,23 @@ describe("dereference", function()
                                         good_until = secret.good_until or clock + 10 } }
             return value
         end
-        function resolve.held(text)
+        function found.find(text)
             return held[text]
         end
-        function resolve.good_until(text)
+        function found.good_until(text)
             return held[text] and held[text].snapshot.good_until or clock
         end
-        function resolve.mark_used(text)
+        function found.mark_used(text)
             used[text] = true
         end
-        return resolve
+        return resolve, found
     end
 
     before_each(function()
         clock, secrets, held, gets, used, during, warmed = 1000, {}, {}, 0, {}, nil, nil
+        local resolve, found = stand_in()
         dereference, restore = rooms.load({ "vault.dereference" }, {
-            ["vault.resolve"] = stand_in(),
+            ["vault.resolve"] = resolve, ["vault.held"] = found,
             ["vault.anew"] = { warmup = function(texts)
                 warmed = texts
                 return nil, "planted", "not_found"

@@ -5,7 +5,8 @@ local core = require "vault.core"
 local light = require "spec.support.light"
 local rooms = require "spec.support.rooms"
 
-local WANTED = { "vault.cache", "vault.aws", "vault.vaults", "vault.resolve", "vault.anew",
+local WANTED = { "vault.cache", "vault.aws", "vault.vaults", "vault.held", "vault.resolve",
+                 "vault.anew",
                  "vault.dereference", "vault.settings", "vault.node", "vault" }
 
 describe("vault", function()

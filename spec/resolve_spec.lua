@@ -36,7 +36,7 @@ describe("resolve", function()
                                 "{vault://env/plain}", "{vault://aws/none/k}" } do
             get(text)
         end
-        local list = one.resolve.secrets()
+        local list = one.held.secrets()
         table.sort(list, function(a, b) return a.reference < b.reference end)
         assert.same({ "$secret://aws/john/other/k", "john" },
             { list[1].reference, list[1].vault })

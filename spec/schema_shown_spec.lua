@@ -2,26 +2,12 @@
 
 local cjson = require "cjson"
 local schema = require "vault.schema"
+local support = require "spec.support.schema"
 
+local by_path, entity = support.by_path, support.entity
 local null = cjson.null
 local ID = "2911e119-ee1f-42af-a114-67061c3831e5"
 local OTHER_ID = "11111111-ee1f-42af-a114-67061c3831e5"
-
-local function entity(more)
-    local made = { name = "aws", prefix = "aws-sm-vault", config = { region = "us-east-1" } }
-    for name, value in pairs(more or {}) do
-        made[name] = value
-    end
-    return made
-end
-
-local function by_path(list)
-    local found = {}
-    for _, each in ipairs(list) do
-        found[require("vault.violations").path_text(each.path)] = each.message
-    end
-    return found
-end
 
 -- The seed's secret.
 local JOHN = { region = "ap-southeast-2", access_key_id = "AKIARK7HKSJVWAIKFOXR",

@@ -3,18 +3,12 @@
 
 local cjson = require "cjson"
 local schema = require "vault.schema"
+local support = require "spec.support.schema"
 
+local by_path, entity = support.by_path, support.entity
 local null = cjson.null
 local ID = "2911e119-ee1f-42af-a114-67061c3831e5"
 local OTHER_ID = "11111111-ee1f-42af-a114-67061c3831e5"
-
-local function entity(more)
-    local made = { name = "aws", prefix = "aws-sm-vault", config = { region = "us-east-1" } }
-    for name, value in pairs(more or {}) do
-        made[name] = value
-    end
-    return made
-end
 
 -- what is given, and what is kept
 local GOOD = {
@@ -129,14 +123,6 @@ local BAD = {
         ["config.timeout"] = "value should be between 0.001 and 3600",
         ["config.allow"] = "expected an array" } },
 }
-
-local function by_path(list)
-    local found = {}
-    for _, each in ipairs(list) do
-        found[require("vault.violations").path_text(each.path)] = each.message
-    end
-    return found
-end
 
 describe("an entity is refused:", function()
     for _, row in ipairs(BAD) do
@@ -347,9 +333,4 @@ describe("describe", function()
         assert.equal("id", (next(schema.describe().fields[1])))
         assert.is_nil(schema.describe("hcv"))
     end)
-end)
-
-it("from_form is vault.form's", function()
-    assert.same(entity(), schema.vault(schema.from_form({ name = "aws", prefix = "aws-sm-vault",
-        ["config.region"] = "us-east-1" })))
 end)

@@ -74,8 +74,26 @@ describe("the vaults of a node", function()
             local one = node:start_worker { state = STATE }
             node.clock = node.clock + 50
             local two = node:start_worker { state = STATE }
-            assert.equal(1700000000, one.vaults.get("john_1").created_at)
+            assert.equal(1700000000, one.vaults.list()[1].created_at)
             assert.same(one.vaults.list(), two.vaults.list())
+        end)
+
+        it("are not more than can be kept", function()
+            local large = {}
+            for i = 1, 1000 do
+                large[i] = ('{"name": "aws", "prefix": "v%d", "description": "%s"}'):format(i,
+                    ("x"):rep(980))
+            end
+            node.disk[STATE] = '{"_format_version": "3.0", "vaults": [' .. table.concat(large, ",")
+                .. "]}"
+            refused(node:load { state = STATE }, "over 1 MB")
+            local text = node.disk[STATE]
+            node.disk[STATE] = nil
+            node:start_worker { state = STATE }
+            node.disk[STATE] = text
+            local worker = node:start_worker { state = STATE }
+            assert.same({}, worker.vaults.list())
+            assert.matches("over 1 MB; the vaults of before stay", node.warned[#node.warned])
         end)
 
         it("are there where the dict is full, but stay as they are", function()

@@ -82,7 +82,7 @@ describe("a change of vaults", function()
         node:beat()
         assert.same({}, two.changed)
         assert.equal(before, two.vaults.find { name = "my-aws" })
-        assert.equal("new", two.vaults.get("my-aws").description)
+        assert.equal("new", two.vaults.find({ name = "my-aws" }).entity.description)
         one.vaults.change(function(entities)
             entities[1].config.ttl = 5
             return entities
@@ -142,7 +142,6 @@ describe("a change of vaults", function()
             assert.same({ nil, "my-aws" }, { entities[2].declared, entities[2].prefix })
             return entities
         end)
-        assert.is_nil(one.vaults.get("fixed").declared)
         assert.is_nil(one.vaults.list()[1].declared)
     end)
 

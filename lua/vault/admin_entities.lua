@@ -9,13 +9,6 @@
 
 local _M = {}
 
-local HEX4 = "%x%x%x%x"
-local UUID = "^" .. HEX4 .. HEX4 .. ("%-" .. HEX4):rep(3) .. "%-" .. HEX4:rep(3) .. "$"
-
-function _M.is_uuid(text)
-    return text:find(UUID) ~= nil
-end
-
 -- The place in the list of the one with this prefix, or nil.
 function _M.by_prefix(entities, prefix)
     for i, entity in ipairs(entities) do

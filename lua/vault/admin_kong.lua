@@ -10,10 +10,14 @@
 local answer = require "vault.admin_answer"
 local cjson = require "cjson"
 local entities = require "vault.admin_entities"
+local is_uuid = require("vault.schema_fields").is_uuid
+local precedes = require("vault.entities").precedes
 local quote = require("vault.reference").quote
 local requests = require "vault.admin_request"
 local schema = require "vault.schema"
 local violations = require "vault.violations"
+
+local is_null = schema.is_null
 
 local _M = {}
 
@@ -75,13 +79,6 @@ local function read_offset(text)
     return { created_at = tonumber(moment), id = id }
 end
 
-local function is_behind(entity, place)
-    if entity.created_at ~= place.created_at then
-        return entity.created_at > place.created_at
-    end
-    return entity.id > place.id
-end
-
 local function read_size(text)
     if text == nil then
         return SIZE
@@ -117,7 +114,7 @@ end
 local function page_of(list, place, size, is_wanted)
     local page = {}
     for _, entity in ipairs(list) do
-        if (not place or is_behind(entity, place)) and is_wanted(entity) then
+        if (not place or precedes(place, entity)) and is_wanted(entity) then
             if #page == size then
                 return page, true
             end
@@ -171,10 +168,6 @@ local function mismatch(name)
     return nil, { violation = violation, complaints = complaints }
 end
 
-local function is_null(value)
-    return value == nil or type(value) == "userdata"
-end
-
 -- What the path says must be what `input` says, where that says anything.
 local function agree(input, name, wanted)
     local given = input[name]
@@ -190,7 +183,7 @@ end
 
 -- Put into `input` what the path says. A PATCH may give another prefix.
 local function name_it(input, key, old, partial)
-    local by_id = entities.is_uuid(key) and (not old or old.id == key:lower())
+    local by_id = is_uuid(key) and (not old or old.id == key:lower())
     local id = old and old.id or by_id and key:lower()
     local renames = partial and not is_null(input.prefix)
     if not by_id and not renames then

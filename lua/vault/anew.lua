@@ -4,6 +4,7 @@
 -- Never: when a value is good (cache), finding references in configurations (dereference).
 
 local fetch = require "vault.fetch"
+local held = require "vault.held"
 local reference_of = require "vault.reference"
 local resolve = require "vault.resolve"
 local vaults = require "vault.vaults"
@@ -34,19 +35,19 @@ end
 -- string | nil, message, word
 function _M.refresh(text)
     local began = now and now()
-    local held = resolve.held(text)
-    if not held then
+    local found = held.find(text)
+    if not found then
         local value, message, word = resolve.get(text)
-        held = resolve.held(text)
-        if not held or held.snapshot.fetched and held.snapshot.fetched >= began then
+        found = held.find(text)
+        if not found or found.snapshot.fetched and found.snapshot.fetched >= began then
             return value, message, word
         end
     end
-    if not held.vault then -- a variable
-        return held.value
+    if not found.vault then -- a variable
+        return found.value
     end
-    local policy = held.entry.policy
-    local snapshot, message, word = cache:fetch(policy, (loading(held.vault, policy)))
+    local policy = found.entry.policy
+    local snapshot, message, word = cache:fetch(policy, (loading(found.vault, policy)))
     if not snapshot then
         return nil, message, word
     end
@@ -71,14 +72,14 @@ end
 -- See whether there is a newer version than what is held of `text`; but not where a look found none
 -- a moment ago. A failure is nobody's: what is at hand stays.
 function _M.look(text)
-    local held = resolve.held(text)
-    if not held or not held.vault then
+    local found = held.find(text)
+    if not found or not found.vault then
         return
     end
-    local policy, before = held.entry.policy, held.snapshot.version_id
-    local cool = COOL .. held.entry.key
+    local policy, before = found.entry.policy, found.snapshot.version_id
+    local cool = COOL .. found.entry.key
     -- Another caller may have seen it, or another worker, and this one not have heard the news.
-    local load, snapshot = loading(held.vault, policy)
+    local load, snapshot = loading(found.vault, policy)
     if not snapshot or snapshot.version_id == before then
         if numbers:get(cool) then
             return
@@ -94,13 +95,13 @@ end
 -- The value of `text` in another stage of its secret, as it was a few seconds ago at most.
 -- string, VersionId | nil, message
 function _M.get_stage(text, stage)
-    local held = resolve.held(text)
-    local version = held and held.vault and held.parts.version or 1
-    if not held or not held.vault or version ~= 1 then
+    local found = held.find(text)
+    local version = found and found.vault and found.parts.version or 1
+    if not found or not found.vault or version ~= 1 then
         return nil, "the reference has no stages"
     end
-    local parts = setmetatable({ stage = stage }, { __index = held.parts })
-    local settled, message = held.vault.strategy.settle(parts, held.vault.config)
+    local parts = setmetatable({ stage = stage }, { __index = found.parts })
+    local settled, message = found.vault.strategy.settle(parts, found.vault.config)
     if not settled then
         return nil, message
     end
@@ -108,12 +109,12 @@ function _M.get_stage(text, stage)
     local policy = setmetatable({ key = COOL .. settled.key, ttl = COOL_FOR, neg_ttl = COOL_FOR,
                                   resurrect_ttl = 0, once = true }, { __index = settled })
     local snapshot
-    snapshot, message = cache:get(policy, (loading(held.vault, policy)))
+    snapshot, message = cache:get(policy, (loading(found.vault, policy)))
     if not snapshot then
         return nil, message
     end
     local value
-    value, message = resolve.cut(held.vault.strategy, settled, snapshot, held.parts)
+    value, message = resolve.cut(found.vault.strategy, settled, snapshot, found.parts)
     return value, value and snapshot.version_id or message
 end
 

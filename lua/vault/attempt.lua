@@ -5,7 +5,7 @@
 
 local anew = require "vault.anew"
 local dereference = require "vault.dereference"
-local resolve = require "vault.resolve"
+local held = require "vault.held"
 
 local _M = {}
 
@@ -28,7 +28,7 @@ end
 local function versions_of(fields)
     local versions = {}
     for _, field in ipairs(fields) do
-        versions[field.reference] = resolve.version(field.reference)
+        versions[field.reference] = held.version(field.reference)
     end
     return versions
 end
@@ -36,7 +36,7 @@ end
 -- Whether anything is of another version than in `before`.
 local function is_newer(fields, before)
     for _, field in ipairs(fields) do
-        if resolve.version(field.reference) ~= before[field.reference] then
+        if held.version(field.reference) ~= before[field.reference] then
             return true
         end
     end
@@ -46,7 +46,7 @@ end
 -- See whether AWS has other versions than `before`; whether anything is new.
 local function look_for_newer(fields, before)
     for text, version in pairs(before) do
-        if resolve.version(text) == version then
+        if held.version(text) == version then
             anew.look(text)
         end
     end

@@ -26,15 +26,10 @@ local CALLER = { "access_key_id", "secret_access_key", "session_token", "assume_
 function _M.init()
 end
 
-local function is_null(value)
-    return value == nil or value == "" or type(value) == "userdata"
-end
-
 -- A misspelt `region` must not go unnoticed either.
 local function check_fields(entity)
     for field, value in pairs(entity) do
-        local null = is_null(value)
-        if not (fields.CONFIG.aws[field] or null) then
+        if config.is_set(value) and not fields.CONFIG.aws[field] then
             return nil, ("the vault's field %s is not known"):format(quote(tostring(field))),
                 "bad_config"
         end
@@ -77,7 +72,7 @@ local checked = setmetatable({}, { __mode = "k" }) -- lists of globs
 
 -- true, exact (of vault.allow) | nil, message, word
 local function check_allowed(globs, settled)
-    if is_null(globs) then
+    if not config.is_set(globs) then
         return true
     end
     if not checked[globs] then

@@ -8,6 +8,7 @@ local reference = require "vault.reference"
 local schema_fields = require "vault.schema_fields"
 
 local quote = reference.quote
+local AWS = schema_fields.CONFIG.aws
 
 local _M = {}
 
@@ -38,13 +39,6 @@ local function secret(value)
     return value
 end
 
-local function region(value)
-    if type(value) ~= "string" or not reference.is_region(value) then
-        return nil, ('is not an AWS region: "%s"'):format(quote(tostring(value)))
-    end
-    return value
-end
-
 local function seconds(value)
     local number = value
     if type(value) == "string" then
@@ -58,8 +52,9 @@ end
 
 local function timeout(value)
     local number, complaint = seconds(value)
-    if number and (number < 0.001 or number > 3600) then
-        return nil, "is not between 0.001 and 3600 seconds"
+    local field = AWS.timeout
+    if number and not schema_fields.check(field, number) then
+        return nil, ("is not between %.14g and %.14g seconds"):format(field.min, field.max)
     end
     return number, complaint
 end
@@ -73,20 +68,14 @@ local function flag(value)
     return FLAGS[value]
 end
 
-local function role_arn(value)
-    if type(value) ~= "string" or #value > 2048
-        or not value:find("^arn:aws[%l-]*:iam::%d+:role/[%w_+=,.@/-]+$") then
-        return nil, ('is not the ARN of an IAM role: "%s"'):format(quote(tostring(value)))
+-- What vault.schema_fields takes as the field's own text.
+local function as_schema(name, complaint)
+    return function(value)
+        if reference.is_reference(value) or not schema_fields.check(AWS[name], value) then
+            return nil, complaint:format(quote(tostring(value)))
+        end
+        return value
     end
-    return value
-end
-
-local function session_name(value)
-    if type(value) ~= "string" or #value < 2 or #value > 64
-        or value:find("[^%w_+=,.@-]") then
-        return nil, "is not 2 to 64 letters, digits and _+=,.@-"
-    end
-    return value
 end
 
 -- Fields ------------------------------------------------------------------------------------------
@@ -94,8 +83,11 @@ end
 -- An empty text is not set. Names, variables and defaults are those of vault.schema_fields.
 
 local KINDS = {
-    region = region, endpoint_url = text, sts_endpoint_url = text, assume_role_arn = role_arn,
-    role_session_name = session_name, external_id = text, access_key_id = secret,
+    region = as_schema("region", 'is not an AWS region: "%s"'),
+    assume_role_arn = as_schema("assume_role_arn", 'is not the ARN of an IAM role: "%s"'),
+    role_session_name = as_schema("role_session_name",
+        "is not 2 to 64 letters, digits and _+=,.@-"),
+    endpoint_url = text, sts_endpoint_url = text, external_id = text, access_key_id = secret,
     secret_access_key = secret, session_token = secret, ttl = seconds, neg_ttl = seconds,
     resurrect_ttl = seconds, base64_decode = flag, timeout = timeout,
 }
@@ -106,7 +98,7 @@ local OPTIONS = { region = true, ttl = true, neg_ttl = true, resurrect_ttl = tru
 _M.NAMES = {}
 
 local FIELDS = {}
-for _, field in ipairs(schema_fields.CONFIG.aws) do
+for _, field in ipairs(AWS) do
     local kind = KINDS[field.name]
     if kind then
         _M.NAMES[#_M.NAMES + 1] = field.name
@@ -118,23 +110,23 @@ local REGION = table.remove(FIELDS, 1) -- settled last: an ARN has one too
 assert(REGION.name == "region")
 
 -- nil, "" and the null of cjson and ngx are not set.
-local function is_set(value)
+function _M.is_set(value)
     return value ~= nil and value ~= "" and type(value) ~= "userdata"
 end
 
 -- What is set for `field`, and where: "option", "entity", a variable's name, "default".
 local function find(field, sources)
     local value = field.option and sources.options[field.name]
-    if field.option and is_set(value) then
+    if field.option and _M.is_set(value) then
         return value, "option"
     end
     value = sources.entity[field.name]
-    if is_set(value) then
+    if _M.is_set(value) then
         return value, "entity"
     end
     for _, name in ipairs(field.variables) do
         value = sources.getenv(name)
-        if is_set(value) then
+        if _M.is_set(value) then
             return value, name
         end
     end

@@ -12,6 +12,7 @@ local path_text = require("vault.violations").path_text
 local yaml = require "vault.yaml"
 
 local find, match, sub = string.find, string.match, string.sub
+local is_null = schema.is_null
 
 local _M = {}
 
@@ -24,10 +25,6 @@ local KNOWN = { "_format_version", "_stored", "vaults", "secrets" } -- all else 
 local json = cjson.new()
 json.decode_max_depth(32)
 json.decode_invalid_numbers(false)
-
-local function is_null(value)
-    return value == nil or type(value) == "userdata"
-end
 
 -- Reading -----------------------------------------------------------------------------------------
 

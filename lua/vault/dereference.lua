@@ -8,6 +8,7 @@
 -- an array or a map, a table of references) has references in these fields, at any depth.
 
 local anew = require "vault.anew"
+local held = require "vault.held"
 local path_text = require("vault.violations").path_text
 local reference = require "vault.reference"
 local referenceable = require "vault.referenceable"
@@ -95,11 +96,11 @@ end
 
 -- What the secret of `text` is known by; and the version that its value is of.
 function _M.origin(text)
-    local held = resolve.held(text)
-    if not held then
+    local found = held.find(text)
+    if not found then
         return text
     end
-    return held.entry.key or text, held.spoilt and "before" or held.snapshot.version_id
+    return found.entry.key or text, found.spoilt and "before" or found.snapshot.version_id
 end
 
 -- Whoever has failed once is not asked again.
@@ -149,7 +150,7 @@ local function read_all(fields)
     drop_torn(fields, read)
     for i, field in ipairs(fields) do
         read.earliest = math.min(read.earliest,
-            read.values[i] and resolve.good_until(field.reference) or now() + RETRY)
+            read.values[i] and held.good_until(field.reference) or now() + RETRY)
     end
     return read
 end
@@ -243,7 +244,7 @@ end
 function _M.mark_used()
     for _, state in pairs(states) do
         for _, field in ipairs(state.fields) do
-            resolve.mark_used(field.reference)
+            held.mark_used(field.reference)
         end
     end
 end

@@ -15,15 +15,14 @@ local _M = {}
 local GONE_MOST = 100 -- prefixes that are remembered as gone
 local PATH_SHOW = 256
 
-function _M.copy(value)
-    if type(value) ~= "table" then
-        return value
+_M.copy = schema.copy
+
+-- Whether `left` is listed before `right`: the older one; of two of one second the smaller id.
+function _M.precedes(left, right)
+    if left.created_at ~= right.created_at then
+        return left.created_at < right.created_at
     end
-    local made = {}
-    for name, each in pairs(value) do
-        made[name] = _M.copy(each)
-    end
-    return made
+    return left.id < right.id
 end
 
 -- Whether two values, tables all the way down, say the same.

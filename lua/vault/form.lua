@@ -6,6 +6,7 @@
 
 local cjson = require "cjson"
 local fields = require "vault.schema_fields"
+local schema = require "vault.schema"
 local seconds = require("vault.reference").seconds
 
 local match = string.match
@@ -13,14 +14,6 @@ local match = string.match
 local _M = {}
 
 local FLAGS = { ["true"] = true, ["false"] = false }
-
--- Names mean the same type in all strategies that have them.
-local CONFIG = {}
-for _, strategy in ipairs(fields.STRATEGIES) do
-    for _, field in ipairs(fields.CONFIG[strategy]) do
-        CONFIG[field.name] = field
-    end
-end
 
 -- `text` as the field has it. "" is null: a form cannot say that otherwise.
 local function turn(field, text)
@@ -98,7 +91,7 @@ function _M.read(arguments)
     for name, entry in pairs(gathered) do
         local inner = match(name, "^config%.(.+)$")
         if inner then
-            config[inner] = value_of(CONFIG[inner], entry)
+            config[inner] = value_of(schema.ANY[inner], entry)
         else
             made[name] = value_of(fields.ENTITY[name], entry)
         end

@@ -11,6 +11,7 @@ local core = require "vault.core"
 local dereference = require "vault.dereference"
 local fetch = require "vault.fetch"
 local heartbeat = require "vault.heartbeat"
+local held = require "vault.held"
 local locks_of = require "vault.locks"
 local metrics_of = require "vault.metrics"
 local news_of = require "vault.news"
@@ -102,7 +103,7 @@ local function each(list, run)
 end
 
 local function make_renewal()
-    return renewal_of.new { dict = locks_dict, now = ngx.now, secrets = resolve.secrets,
+    return renewal_of.new { dict = locks_dict, now = ngx.now, secrets = held.secrets,
                             refresh = anew.refresh, each = each }
 end
 
@@ -116,7 +117,7 @@ function _M.configure(options)
     if not dict then
         warn("no lua_shared_dict " .. name .. ": each worker caches for itself")
     end
-    parts.metrics = metrics_of.new { dict = locks_dict, now = ngx.now }
+    parts.metrics = metrics_of.new { dict = locks_dict }
     parts.brake = brake_of.new { dict = locks_dict, now = fresh_now, random = random,
                                  rate = options.rate }
     parts.shelf = shelf_of.new { dict = dict, on_full = on_full }
@@ -181,7 +182,7 @@ local function make_refresh(locks)
 end
 
 local function count_hits()
-    count("vault_hits_total", "worker", resolve.take_hits())
+    count("vault_hits_total", "worker", held.take_hits())
     parts.metrics:flush()
 end
 

@@ -1,12 +1,13 @@
 -- resolve - one reference to its value.
 --
--- For:   the way of a value: parse, find the vault, settle, the cache, cut out the field. And the
---        hot path, which is one look-up in a table.
+-- For:   the way of a value that this worker does not hold: parse, find the vault, settle, the
+--        cache, cut out the field.
 -- Never: which config wins, expiry arithmetic, the engine.
 
 local bounded = require "vault.bounded"
 local cache_of = require "vault.cache"
 local core = require "vault.core"
+local held = require "vault.held"
 local reference_of = require "vault.reference"
 local vaults = require "vault.vaults"
 
@@ -16,45 +17,27 @@ local _M = {}
 _M.NEXT_SPLIT = { not_found = true, access_denied = true, refused = true }
 
 local PATIENCE = 1 -- seconds that anybody waits for the value of another config
-local RETRY = 0.25 -- seconds until it is tried again, where it did not come
-local NOT_YET = { pending = true, cancelled = true } -- and the words that may be tried again
+local SPLITS_MOST = 10000
 
 local cache, dict -- nil: nothing is cached (command line)
-local now = os.time
-local warn, on_change = function() end, function() end
--- reference -> { value, snapshot, entry, last, policy, vault, parts, spoilt }: last is when the
--- snapshot stops to serve this reference, renewed or not; entry is the cache's, or as good as that;
--- spoilt: the value is of a version before the snapshot's; outdated: its vault has another config
--- since, and a stand-in is in the place of the snapshot
-local values = bounded.new(10000)
-local splits = bounded.new(10000) -- shape of an APISIX path -> which split worked
-local hits = 0
+local on_change = function() end
+local splits = bounded.new(SPLITS_MOST) -- shape of an APISIX path -> which split worked
 
 -- Forget what this worker holds.
 function _M.drop()
-    values:clear()
+    held.clear()
     splits:clear()
     if cache then
         cache:drop()
     end
 end
 
--- cache (of vault.cache), dict, now: as there; max_entries: values kept on this worker; warn:
--- function(message); on_change: function(), some value is not what it was. Values of before are
--- forgotten: they came of other vaults.
+-- cache (of vault.cache), dict: as there; now, max_entries, warn, on_change: vault.held's. What was
+-- held is forgotten.
 function _M.configure(options)
     _M.drop()
-    cache, dict, now = options.cache, options.dict, options.now
-    warn, on_change = options.warn or warn, options.on_change or on_change
-    values = bounded.new(options.max_entries or 10000)
-    splits = bounded.new(options.max_entries or 10000)
-end
-
--- How many answers came out of this worker's table since the last call.
-function _M.take_hits()
-    local count = hits
-    hits = 0
-    return count
+    cache, dict, on_change = options.cache, options.dict, options.on_change or on_change
+    held.configure(options)
 end
 
 -- For the fetch of `settled`: made in a function that returns, since what a light thread that waits
@@ -81,6 +64,7 @@ local function snapshot_of(vault, parts, most)
         return nil, message, word
     end
     settled.vault = parts.id or parts.name
+    settled.origin = nil -- it is kept for each secret, and nobody asks
     local snapshot
     if cache then
         snapshot, message, word = cache:get(settled,
@@ -185,111 +169,37 @@ local function read_split(vault, parts, most)
     return nil, first_message, first_word
 end
 
--- The environment is what it was at start.
-local FOR_EVER = { good_until = math.huge, version_id = "" }
-local function keep_variable(text, value, prefix)
-    if value and cache then
-        values:put(text, { value = value, snapshot = FOR_EVER, entry = {}, last = math.huge,
-                           prefix = prefix })
-    end
-end
-
--- Vaults that are others now ----------------------------------------------------------------------
-
--- The vault `prefix` has another config, or is gone: its values are read anew when they are wanted
--- next. Until that comes to something they serve, so that a change is no moment without values.
+-- The vault `prefix` has another config, or is gone.
 function _M.forget(prefix)
-    local stand_in = { good_until = 0, fetched = 0, version_id = "" }
-    for text, held in pairs(values.items) do
-        if held.prefix == prefix then
-            values:remove(text)
-        elseif held.policy and held.policy.vault == prefix then
-            if not (held.outdated or held.spoilt) then
-                held.last = cache_of.last_use(held.policy, held.snapshot)
-            end
-            held.snapshot, held.outdated = stand_in, true
-        end
-    end
+    held.outdate(prefix)
     if cache then
         cache:loosen(prefix)
     end
     on_change()
 end
 
-local function is_passing(word)
-    local row = core.words[word]
-    return NOT_YET[word] or row ~= nil and row.may_retry
-end
-
--- The new config has come to nothing. The value of the old one, where that may be different soon;
--- else it goes.
-local function serve_outdated(text, word)
-    local old = values.items[text]
-    if not (old and old.outdated) then
-        return nil
-    end
-    if is_passing(word) and old.last > now() then
-        old.snapshot.good_until = now() + RETRY
-        return old.value
-    end
-    values:remove(text)
-    return nil
-end
-
--- The first value of the new config: others of that vault are tried at once, or those of one secret
--- would be of two configs.
-local function put_value(text, entry)
-    local old = values.items[text]
-    values:put(text, entry)
-    if old and old.outdated then
-        old.snapshot.good_until = 0
-        on_change()
-    end
-end
-
--- A new version that cannot be used does not take the place of a good value.
-local function keep_old(text, entry, message)
-    local old = values.items[text]
-    if old and old.outdated then
-        values:remove(text)
-        return nil
-    end
-    if old and old.policy and not old.spoilt then
-        old.last = cache_of.last_use(old.policy, old.snapshot) -- it may have been renewed since
-    end
-    if not old or old.last <= now() then
-        return nil
-    end
-    if not old.spoilt then
-        warn(message .. "; what it was before stays in use")
-    end
-    old.snapshot, old.entry, old.spoilt = entry.snapshot, entry.entry, true
-    return old.value
-end
-
 local slow
 
 -- string | nil, message, word
 local function read_secret(vault, parts, text)
-    local old = values.items[text]
     local read_it = parts.id and read_split or read
-    local value, message, word, entry = read_it(vault, parts, old and old.outdated and PATIENCE)
+    local value, message, word, entry = read_it(vault, parts, held.is_outdated(text) and PATIENCE)
     if not cache then
         return value, message, word
     end
     local is_current = vaults.find(parts) == vault
     if value then
         if is_current then
-            put_value(text, entry)
+            held.put(text, entry)
         end
         return value
     elseif not is_current then -- it is another one since
         return slow(text)
     end
     if entry then
-        value = keep_old(text, entry, message)
+        value = held.keep_old(text, entry, message)
     else
-        value = serve_outdated(text, word)
+        value = held.serve_outdated(text, word)
     end
     if value then
         return value
@@ -297,83 +207,28 @@ local function read_secret(vault, parts, text)
     return nil, message, word
 end
 
+local function read_variable(vault, parts, text)
+    local value, message, word = vault.strategy.read(vault.config, parts)
+    if value and cache then
+        held.put_variable(text, value, vault.prefix)
+    end
+    return value, message, word
+end
+
 function slow(text)
     local parts, message, word = reference_of.parse(text)
-    local vault, value
+    local vault
     if parts then
         vault, message, word = vaults.find(parts)
     end
     if not vault then
-        values:remove(text)
+        held.remove(text)
         return nil, message, word
-    elseif vault.name ~= "env" then
-        return read_secret(vault, parts, text)
     end
-    value, message, word = vault.strategy.read(vault.config, parts)
-    keep_variable(text, value, vault.prefix)
-    return value, message, word
-end
-
--- What this worker holds of the reference `text`, or nil; see `values`. What is outdated is not.
-function _M.held(text)
-    local held = values.items[text]
-    return held and not held.outdated and held or nil
-end
-
--- What this worker holds of AWS: a list of { vault (its prefix), reference, fetched }, one for each
--- secret of a vault.
-function _M.secrets()
-    local list, seen = {}, {}
-    for text, held in pairs(values.items) do
-        local key = held.policy and held.policy.vault .. " " .. tostring(held.entry.key)
-        if key and not seen[key] then
-            seen[key] = true
-            local snapshot = held.entry.snapshot or held.snapshot -- the value may be of one before
-            list[#list + 1] = { vault = held.policy.vault, reference = text,
-                                fetched = snapshot.fetched }
-        end
-    end
-    return list
-end
-
--- Until when what is held of `text` is good.
-function _M.good_until(text)
-    local held = values.items[text]
-    return held and math.min(held.snapshot.good_until, held.last) or now()
-end
-
--- The VersionId of what is held of `text`, or nil.
-function _M.version(text)
-    local held = values.items[text]
-    return held and held.snapshot.version_id
-end
-
--- Something that lives needs `text`, though nobody asks for it.
-function _M.mark_used(text)
-    local held = values.items[text]
-    if held then
-        held.used, held.entry.used = true, true
-    end
+    return (vault.name == "env" and read_variable or read_secret)(vault, parts, text)
 end
 
 -- The value of the reference `text`. See vault.get.
-function _M.get(text)
-    local hot = values.items[text]
-    if hot then
-        local moment = now()
-        if hot.snapshot.good_until > moment and hot.last > moment then
-            local entry = hot.entry
-            if not entry.used then
-                entry.used = true
-            end
-            if not hot.used then
-                hot.used = true
-            end
-            hits = hits + 1
-            return hot.value
-        end
-    end
-    return slow(text)
-end
+_M.get = held.before(slow)
 
 return _M

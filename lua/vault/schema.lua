@@ -6,7 +6,6 @@
 --        (vault.config): the defaults are not filled in, so that the environment is heard.
 
 local fields = require "vault.schema_fields"
-local form = require "vault.form"
 local quote = require("vault.reference").quote
 local violations = require "vault.violations"
 
@@ -14,23 +13,25 @@ local _M = {}
 
 -- Stands in the place of what is write-only; put back, it keeps what is stored.
 local MASK = "******"
-_M.MASK = MASK
 
 -- The null of cjson and ngx. nil and null are both "not set".
-local function is_null(value)
+function _M.is_null(value)
     return value == nil or type(value) == "userdata"
 end
 
-local function copy(value)
+-- A copy of a value, tables all the way down.
+function _M.copy(value)
     if type(value) ~= "table" then
         return value
     end
     local made = {}
     for name, each in pairs(value) do
-        made[name] = copy(each)
+        made[name] = _M.copy(each)
     end
     return made
 end
+
+local copy, is_null = _M.copy, _M.is_null
 
 local function extend(path, name)
     local made = { unpack(path) }
@@ -109,13 +110,14 @@ end
 
 -- The vaults entity -------------------------------------------------------------------------------
 
--- Any strategy's fields: for a PATCH that does not say whose config it changes.
+-- Any strategy's fields of config. A name means the same type in all strategies that have it.
 local ANY = {}
 for _, strategy in ipairs(fields.STRATEGIES) do
     for _, field in ipairs(fields.CONFIG[strategy]) do
         ANY[#ANY + 1], ANY[field.name] = field, field
     end
 end
+_M.ANY = ANY
 
 local function config_fields(entity, options, report)
     local strategy = entity.name
@@ -123,7 +125,7 @@ local function config_fields(entity, options, report)
         strategy = options.strategy
     end
     if strategy == nil then
-        return options.partial and ANY or nil
+        return options.partial and ANY or nil -- a PATCH that does not say whose config
     end
     if not fields.CONFIG[strategy] then
         report:add({ "name" }, ("vault '%s' is not installed"):format(quote(strategy)))
@@ -330,9 +332,6 @@ function _M.merge(old, new, partial)
     made.id, made.created_at = made.id or old.id, old.created_at or made.created_at
     return made
 end
-
--- The table that JSON would have given for a form's fields; see vault.form.
-_M.from_form = form.read
 
 -- What /schemas says ------------------------------------------------------------------------------
 

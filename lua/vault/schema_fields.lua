@@ -128,8 +128,12 @@ end
 local HEX4 = "%x%x%x%x"
 local UUID = "^" .. HEX4 .. HEX4 .. ("%-" .. HEX4):rep(3) .. "%-" .. HEX4:rep(3) .. "$"
 
+function _M.is_uuid(text)
+    return find(text, UUID) ~= nil
+end
+
 local function check_uuid(value)
-    return not find(value, UUID) and "expected a valid UUID" or nil
+    return not _M.is_uuid(value) and "expected a valid UUID" or nil
 end
 
 local function check_tag(value)

@@ -39,7 +39,12 @@ local function begin(path, state, now, warn)
         return nil, message
     end
     entities = list_of.complete(entities or {}, now())
-    if state and not state:begin(list_of.dump(entities)) then
+    local text
+    text, message = list_of.dump(entities)
+    if not text then
+        return nil, message
+    end
+    if state and not state:begin(text) then
         warn("the shared dict has no room for the vaults: they cannot be changed")
     end
     return entities
@@ -56,13 +61,14 @@ local function look_at_file(path, state, now, warn)
         end
         return
     end
-    local text = list_of.dump(list_of.complete(entities, now(), before))
-    if text ~= current then
-        local ok
+    local text, ok
+    text, message = list_of.dump(list_of.complete(entities, now(), before))
+    ok = text == current
+    if text and not ok then
         ok, message = state:write(text, list_of.gone(before, entities, gone or {}), true)
-        if not ok then
-            warn(message .. STAY)
-        end
+    end
+    if not ok then
+        warn(message .. STAY)
     end
 end
 

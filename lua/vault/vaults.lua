@@ -109,26 +109,8 @@ function _M.list()
     for _, vault in pairs(in_use) do
         list[#list + 1] = list_of.copy(vault.entity)
     end
-    table.sort(list, function(a, b)
-        if a.created_at ~= b.created_at then
-            return a.created_at < b.created_at
-        end
-        return a.id < b.id
-    end)
+    table.sort(list, list_of.precedes)
     return list
-end
-
--- The entity with this prefix or id, or nil; the secrets are in it.
-function _M.get(key)
-    if in_use[key] then
-        return list_of.copy(in_use[key].entity)
-    end
-    for _, vault in pairs(in_use) do
-        if vault.entity.id == key then
-            return list_of.copy(vault.entity)
-        end
-    end
-    return nil
 end
 
 -- News --------------------------------------------------------------------------------------------

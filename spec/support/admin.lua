@@ -6,44 +6,29 @@
 local admin = require "vault.admin"
 local cjson = require "cjson"
 local encode = require("vault.admin_answer").encode
+local entities = require "vault.entities"
 
 local _M = {}
 local methods = {}
 local metatable = { __index = methods }
-
-local function copy(value)
-    if type(value) ~= "table" then
-        return value
-    end
-    local made = {}
-    for name, each in pairs(value) do
-        made[name] = copy(each)
-    end
-    return made
-end
 
 -- vault.vaults over self.entities; self.broken is what a write fails with.
 local function stand_in(self)
     return {
         read_news = function() end,
         list = function()
-            local list = copy(self.entities)
-            table.sort(list, function(a, b)
-                if a.created_at ~= b.created_at then
-                    return a.created_at < b.created_at
-                end
-                return a.id < b.id
-            end)
+            local list = entities.copy(self.entities)
+            table.sort(list, entities.precedes)
             return list
         end,
         change = function(edit)
-            local entities, result = edit(copy(self.entities))
-            if not entities then
+            local edited, result = edit(entities.copy(self.entities))
+            if not edited then
                 return nil, result
             elseif self.broken then
                 return nil, self.broken
             end
-            self.entities = entities
+            self.entities = edited
             return result
         end,
     }

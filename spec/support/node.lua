@@ -44,15 +44,15 @@ function methods:start_worker(options)
             return reference.parse(text)
         end,
     }, { __index = reference })
-    local cache, _, vaults, resolve, put_back = rooms.load(
-        { "vault.cache", "vault.aws", "vault.vaults", "vault.resolve" }, {
+    local cache, _, vaults, held, resolve, put_back = rooms.load(
+        { "vault.cache", "vault.aws", "vault.vaults", "vault.held", "vault.resolve" }, {
             ["vault.fetch"] = self.aws, ["vault.reference"] = counted,
             ["vault.env"] = env.new(rooms.environment(VARIABLES).get),
             ["vault.environment"] = rooms.environment({ AWS_REGION = "us-east-1" }),
         })
     table.insert(self.put_back, 1, put_back)
     vaults.configure { entities = VAULTS }
-    self.resolve, self.vaults = resolve, vaults
+    self.resolve, self.held, self.vaults = resolve, held, vaults
     self.configure = function()
         local dict, now = not options.alone and self.dict or nil, self.world.ngx.now
         self.changes, self.counts = 0, {}

@@ -13,7 +13,8 @@ local _M = {}
 local methods = {}
 local metatable = { __index = methods }
 
-local WANTED = { "vault.cache", "vault.aws", "vault.vaults", "vault.resolve", "vault.anew",
+local WANTED = { "vault.cache", "vault.aws", "vault.vaults", "vault.held", "vault.resolve",
+                 "vault.anew",
                  "vault.dereference", "vault.attempt", "vault.settings", "vault.node",
                  "vault" }
 

@@ -1,0 +1,201 @@
+-- held - what this worker holds of references: their values, at the price of one look-up.
+--
+-- For:   the hot path; what serves where a new version, or a new config of the vault, comes to
+--        nothing.
+-- Never: how a value is had (resolve), when a snapshot is good (cache).
+--
+-- reference -> { value, snapshot, entry, last, policy, vault, parts }: last is when the snapshot
+-- stops to serve this reference, renewed or not; entry is the cache's, or as good as that. spoilt:
+-- the value is of a version before the snapshot's. outdated: its vault has another config since,
+-- and a stand-in is in the place of the snapshot. An environment variable has a prefix instead of
+-- policy, vault and parts.
+
+local bounded = require "vault.bounded"
+local cache_of = require "vault.cache"
+local core = require "vault.core"
+
+local _M = {}
+
+local MOST = 10000
+local RETRY = 0.25 -- seconds until what did not come for a new config is tried again
+local NOT_YET = { pending = true, cancelled = true } -- and the words that may be tried again
+-- The environment is what it was at start.
+local FOR_EVER = { good_until = math.huge, version_id = "" }
+
+local values = bounded.new(MOST)
+local hits = 0
+local now = os.time
+local warn, on_change = function() end, function() end
+
+-- now: function() -> seconds; warn: function(message); on_change: function(), some value is not
+-- what it was; max_entries. What was held is forgotten: it came of other vaults.
+function _M.configure(options)
+    now, warn, on_change = options.now, options.warn or warn, options.on_change or on_change
+    values = bounded.new(options.max_entries or MOST)
+end
+
+-- Forget what this worker holds.
+function _M.clear()
+    values:clear()
+end
+
+-- function(text) -> the value of `text` where it is held and good; else what `read` returns for it.
+-- One function: LuaJIT compiles a call that returns into it, but not at once.
+function _M.before(read)
+    return function(text)
+        local hot = values.items[text]
+        if hot then
+            local moment = now()
+            if hot.snapshot.good_until > moment and hot.last > moment then
+                local entry = hot.entry
+                if not entry.used then
+                    entry.used = true
+                end
+                if not hot.used then
+                    hot.used = true
+                end
+                hits = hits + 1
+                return hot.value
+            end
+        end
+        return read(text)
+    end
+end
+
+-- How many answers came out of this worker's table since the last call.
+function _M.take_hits()
+    local count = hits
+    hits = 0
+    return count
+end
+
+-- Looking -----------------------------------------------------------------------------------------
+
+-- What is held of `text`, or nil. What is outdated is not.
+function _M.find(text)
+    local held = values.items[text]
+    return held and not held.outdated and held or nil
+end
+
+function _M.is_outdated(text)
+    local held = values.items[text]
+    return held ~= nil and held.outdated == true
+end
+
+-- A list of { vault (its prefix), reference, fetched }, one for each secret of a vault.
+function _M.secrets()
+    local list, seen = {}, {}
+    for text, held in pairs(values.items) do
+        local key = held.policy and held.policy.vault .. " " .. tostring(held.entry.key)
+        if key and not seen[key] then
+            seen[key] = true
+            local snapshot = held.entry.snapshot or held.snapshot -- the value may be of one before
+            list[#list + 1] = { vault = held.policy.vault, reference = text,
+                                fetched = snapshot.fetched }
+        end
+    end
+    return list
+end
+
+-- Until when what is held of `text` is good.
+function _M.good_until(text)
+    local held = values.items[text]
+    return held and math.min(held.snapshot.good_until, held.last) or now()
+end
+
+-- The VersionId of what is held of `text`, or nil.
+function _M.version(text)
+    local held = values.items[text]
+    return held and held.snapshot.version_id
+end
+
+-- Something that lives needs `text`, though nobody asks for it.
+function _M.mark_used(text)
+    local held = values.items[text]
+    if held then
+        held.used, held.entry.used = true, true
+    end
+end
+
+-- Keeping -----------------------------------------------------------------------------------------
+
+-- `held`, as above, is what there is of `text`. Where it is the first of a new config others of
+-- that vault are tried at once, or those of one secret would be of two configs.
+function _M.put(text, held)
+    local old = values.items[text]
+    values:put(text, held)
+    if old and old.outdated then
+        old.snapshot.good_until = 0
+        on_change()
+    end
+end
+
+function _M.put_variable(text, value, prefix)
+    values:put(text, { value = value, snapshot = FOR_EVER, entry = {}, last = math.huge,
+                       prefix = prefix })
+end
+
+function _M.remove(text)
+    values:remove(text)
+end
+
+-- The vault `prefix` has another config, or is gone: its values are to be read anew when they are
+-- wanted next. Until that comes to something they serve, so that a change is no moment without
+-- values.
+function _M.outdate(prefix)
+    local stand_in = { good_until = 0, fetched = 0, version_id = "" }
+    for text, held in pairs(values.items) do
+        if held.prefix == prefix then
+            values:remove(text)
+        elseif held.policy and held.policy.vault == prefix then
+            if not (held.outdated or held.spoilt) then
+                held.last = cache_of.last_use(held.policy, held.snapshot)
+            end
+            held.snapshot, held.outdated = stand_in, true
+        end
+    end
+end
+
+local function is_passing(word)
+    local row = core.words[word]
+    return NOT_YET[word] or row ~= nil and row.may_retry
+end
+
+-- Nothing came for `text`, for the reason `word`. The value of the config before, where that may be
+-- different soon; else it goes.
+function _M.serve_outdated(text, word)
+    local old = values.items[text]
+    if not (old and old.outdated) then
+        return nil
+    end
+    if is_passing(word) and old.last > now() then
+        old.snapshot.good_until = now() + RETRY
+        return old.value
+    end
+    values:remove(text)
+    return nil
+end
+
+-- What came for `text` is `held` without a value: a new version that cannot be used, for what
+-- `message` says, does not take the place of a good value. That value, or nil.
+function _M.keep_old(text, held, message)
+    local old = values.items[text]
+    if not old or not old.policy then
+        return nil
+    elseif old.outdated then
+        values:remove(text)
+        return nil
+    elseif not old.spoilt then
+        old.last = cache_of.last_use(old.policy, old.snapshot) -- it may have been renewed since
+    end
+    if old.last <= now() then
+        return nil
+    end
+    if not old.spoilt then
+        warn(message .. "; what it was before stays in use")
+    end
+    old.snapshot, old.entry, old.spoilt = held.snapshot, held.entry, true
+    return old.value
+end
+
+return _M
