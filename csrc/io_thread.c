@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "http.h"
+#include "http_settings.h"
 #include "loop.h"
 #include "queue.h"
 #include "thread.h"
