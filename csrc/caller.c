@@ -24,7 +24,7 @@ struct vault_caller {
     int64_t pause_ms;
     enum vault_status status;
     struct vault_cache_look look; /* its credential is the caller's */
-    struct vault_message why;
+    struct vault_note why;
 };
 
 static void let_go(struct vault_caller *caller)
@@ -42,6 +42,7 @@ void vault_caller_free(struct vault_caller *caller)
         return;
     let_go(caller);
     vault_buffer_free(&caller->key);
+    vault_note_clear(&caller->why);
     vault_credential_clear(&caller->look.credential);
     vault_free(caller);
 }
@@ -58,10 +59,10 @@ enum vault_status vault_caller_new(const struct vault_identity_request *request,
     caller->world = world;
     caller->request = request;
     vault_buffer_init(&caller->key, KEY_MAX);
+    vault_note_init(&caller->why);
     status = vault_identity_key(request, &caller->key);
     caller->look.key = caller->key.data;
     caller->look.key_length = caller->key.length;
-    caller->look.why = &caller->why;
     if (status == VAULT_OK)
         *made = caller;
     else
@@ -141,7 +142,7 @@ static enum vault_step finish(struct vault_caller *caller, int64_t now)
             status = VAULT_OK; /* renewing it comes again */
         } else {
             vault_credential_clear(&caller->look.credential);
-            vault_message_add(&caller->why, "%s", why->text);
+            vault_note_set(&caller->why, why);
         }
     }
     let_go(caller);
@@ -165,7 +166,11 @@ static enum vault_step send_errand(struct vault_caller *caller, int64_t now)
 /* Ask the cache; VAULT_STEP_EXCHANGE stands for "find out". */
 static enum vault_step look(struct vault_caller *caller, int64_t now)
 {
-    vault_message_clear(&caller->why);
+    struct vault_message why;
+
+    vault_note_clear(&caller->why);
+    vault_message_clear(&why);
+    caller->look.why = &why;
     caller->look.now = now;
     switch (vault_credential_cache_find(&caller->look)) {
     case VAULT_CACHED_GOOD:
@@ -173,6 +178,7 @@ static enum vault_step look(struct vault_caller *caller, int64_t now)
     case VAULT_CACHED_BUSY:
         return wait(caller);
     case VAULT_CACHED_FAILED:
+        vault_note_set(&caller->why, &why);
         return done(caller, caller->look.failure);
     case VAULT_CACHED_MINE:
         caller->renews = true;
@@ -225,9 +231,9 @@ enum vault_status vault_caller_status(const struct vault_caller *caller)
     return caller->status;
 }
 
-const struct vault_message *vault_caller_message(const struct vault_caller *caller)
+const char *vault_caller_message(const struct vault_caller *caller)
 {
-    return caller->identity ? vault_identity_message(caller->identity) : &caller->why;
+    return caller->identity ? vault_identity_message(caller->identity)->text : caller->why.text;
 }
 
 const struct vault_credential *vault_caller_credential(const struct vault_caller *caller)

@@ -84,7 +84,7 @@ int64_t vault_fetch_wake(const struct vault_fetch *fetch);
 enum vault_status vault_fetch_status(const struct vault_fetch *fetch);
 const struct vault_secret *vault_fetch_secret(const struct vault_fetch *fetch);
 const struct vault_batch *vault_fetch_batch(const struct vault_fetch *fetch);
-const struct vault_message *vault_fetch_message(const struct vault_fetch *fetch);
+const struct vault_note *vault_fetch_message(const struct vault_fetch *fetch);
 unsigned vault_fetch_attempts(const struct vault_fetch *fetch);
 
 /* After each vault_fetch_advance: NULL, or a fetch that has no secret to get but the credential

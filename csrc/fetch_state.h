@@ -22,7 +22,7 @@ struct vault_fetch {
     int64_t signed_skew_ms; /* AWS's clock minus ours, as the last attempt had it */
 
     struct vault_credential_query query;
-    struct vault_region_run locating;
+    struct vault_region_run *locating; /* NULL: no region has to be found */
     struct vault_endpoint endpoint;
     struct vault_identity_world callers;
     struct vault_caller *caller; /* from IDENTIFY on */
@@ -33,8 +33,8 @@ struct vault_fetch {
     enum vault_status status; /* the last outcome; the result's, once DONE */
     struct vault_secret secret;
     struct vault_batch batch; /* where that was asked for */
-    struct vault_message why;
-    struct vault_message message;
+    struct vault_note why;    /* the last outcome was not VAULT_OK */
+    struct vault_note message;
     struct vault_fetch_report *report; /* NULL: nobody asked */
 
     vault_fetch_trace *trace;

@@ -297,21 +297,25 @@ static enum vault_status outcome_of(const struct vault_transfer *transfer, CURLc
     return outcome;
 }
 
-static void say_why(const struct vault_transfer *transfer, enum vault_status outcome,
-                    const char *text, struct vault_message *why)
+static void say_why(const struct vault_transfer *transfer, const char *text)
 {
+    const enum vault_status outcome = transfer->exchange->outcome;
+    struct vault_message why;
+
+    vault_message_clear(&why);
     if (outcome == VAULT_TOO_LARGE && transfer->header_bytes > HEADER_BYTES_MAX)
-        vault_message_add(why, "the answer's headers are over their limit of %d bytes",
+        vault_message_add(&why, "the answer's headers are over their limit of %d bytes",
                           HEADER_BYTES_MAX);
     else if (outcome == VAULT_TOO_LARGE)
-        vault_message_add(why, "the answer is over its limit of %zu bytes",
+        vault_message_add(&why, "the answer is over its limit of %zu bytes",
                           transfer->exchange->answer.limit);
     else if (outcome == VAULT_BAD_ENDPOINT && transfer->refused == outcome)
-        vault_message_add(why, "this address may not be asked over plain HTTP");
+        vault_message_add(&why, "this address may not be asked over plain HTTP");
     else
-        vault_message_quote(why, text, strlen(text), WHY_SHOWN);
+        vault_message_quote(&why, text, strlen(text), WHY_SHOWN);
     if (transfer->proxy)
-        vault_message_add(why, " (a proxy is configured)");
+        vault_message_add(&why, " (a proxy is configured)");
+    vault_note_set(&transfer->exchange->why, &why);
 }
 
 void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
@@ -332,5 +336,5 @@ void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
     if (transfer->date[0] && (http_status != 200 || exchange->direct))
         exchange->date = (int64_t)curl_getdate(transfer->date, NULL);
     if (exchange->outcome != VAULT_OK)
-        say_why(transfer, exchange->outcome, text, &exchange->why);
+        say_why(transfer, text);
 }

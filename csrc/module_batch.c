@@ -43,7 +43,7 @@ void vault_push_secret(lua_State *state, const struct vault_secret *secret)
     lua_setfield(state, -2, "binary");
     lua_pushstring(state, secret->version_id);
     lua_setfield(state, -2, "version_id");
-    lua_pushstring(state, secret->arn);
+    lua_pushlstring(state, secret->arn.data ? secret->arn.data : "", secret->arn.length);
     lua_setfield(state, -2, "arn");
 }
 

@@ -287,7 +287,7 @@ static void test_allocations(void **state)
     FILE *file;
 
     (void)state;
-    play_without_memory(NULL, &request, answers, 2);
+    play_without_memory(NULL, &request, answers, 4);
 
     make_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/credentials", folder);
@@ -298,7 +298,7 @@ static void test_allocations(void **state)
                   "aws_secret_access_key=secretCANARY\n");
     fclose(file);
     request.region = NULL;
-    play_without_memory(entries, &request, answers, 2);
+    play_without_memory(entries, &request, answers, 4);
     remove_folder(folder);
 }
 

@@ -32,7 +32,7 @@ static void check_secret(const struct vault_secret *secret)
     must(secret->payload.data != NULL && secret->payload.length <= VAULT_SECRET_MAX);
     must(secret->payload.data[secret->payload.length] == '\0');
     must(memchr(secret->version_id, '\0', sizeof secret->version_id) != NULL);
-    must(memchr(secret->arn, '\0', sizeof secret->arn) != NULL);
+    must(secret->arn.data != NULL && strlen(secret->arn.data) == secret->arn.length);
 }
 
 static void check_answer(const struct vault_exchange *exchange)
