@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "credential_cache.h"
+#include "identity_chain.h"
 
 #define BUSY_PAUSE_MS 20
 #define KEY_MAX       (64 * 1024)
@@ -15,7 +16,8 @@
 struct vault_caller {
     const struct vault_identity_world *world;
     const struct vault_identity_request *request;
-    struct vault_buffer key;         /* of the cache */
+    bool at_hand;                    /* its credential always was */
+    struct vault_buffer key;         /* of the cache; empty where it is at hand */
     struct vault_identity *identity; /* while this caller renews */
     bool renews;                     /* the cache waits for keep, fail or pass_on */
     bool exchanged;                  /* finding out took more than a look */
@@ -47,6 +49,26 @@ void vault_caller_free(struct vault_caller *caller)
     vault_free(caller);
 }
 
+/* Where there is nothing to find out, nobody keeps it. Who wants to know how it was found is told
+ * by finding out. */
+static enum vault_status take_at_hand(struct vault_caller *caller)
+{
+    const struct vault_credential_query query = {.environment = caller->world->environment};
+
+    if (caller->world->trail)
+        return VAULT_NOT_CONFIGURED;
+    return vault_chain_at_hand(caller->request, &query, &caller->look.credential);
+}
+
+static enum vault_status make_key(struct vault_caller *caller)
+{
+    enum vault_status status = vault_identity_key(caller->request, &caller->key);
+
+    caller->look.key = caller->key.data;
+    caller->look.key_length = caller->key.length;
+    return status;
+}
+
 enum vault_status vault_caller_new(const struct vault_identity_request *request,
                                    const struct vault_identity_world *world,
                                    struct vault_caller **made)
@@ -60,9 +82,10 @@ enum vault_status vault_caller_new(const struct vault_identity_request *request,
     caller->request = request;
     vault_buffer_init(&caller->key, KEY_MAX);
     vault_note_init(&caller->why);
-    status = vault_identity_key(request, &caller->key);
-    caller->look.key = caller->key.data;
-    caller->look.key_length = caller->key.length;
+    status = take_at_hand(caller);
+    caller->at_hand = status == VAULT_OK;
+    if (status != VAULT_OK && status != VAULT_NO_MEMORY)
+        status = make_key(caller);
     if (status == VAULT_OK)
         *made = caller;
     else
@@ -198,6 +221,8 @@ enum vault_step vault_caller_next(struct vault_caller *caller, int64_t now)
     enum vault_status status;
 
     if (!caller->identity) {
+        if (caller->at_hand)
+            return done(caller, VAULT_OK);
         step = look(caller, now);
         if (step != VAULT_STEP_EXCHANGE)
             return step;

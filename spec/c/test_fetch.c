@@ -287,7 +287,7 @@ static void test_allocations(void **state)
     FILE *file;
 
     (void)state;
-    play_without_memory(NULL, &request, answers, 4);
+    play_without_memory(NULL, &request, answers, 2);
 
     make_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/credentials", folder);
