@@ -57,7 +57,8 @@ enum vault_fetch_state vault_fetch_conclude(struct vault_fetch *fetch, enum vaul
     fetch->caller = NULL;
     forget_locating(fetch);
     vault_exchange_free(&fetch->exchange);
-    vault_endpoint_free(&fetch->endpoint);
+    vault_place_release(fetch->place);
+    fetch->place = NULL;
     vault_fetch_copy_forget_caller(&fetch->wanted);
     fetch->out = &fetch->exchange; /* the caller's is gone */
     return VAULT_FETCH_DONE;
@@ -78,11 +79,12 @@ static enum vault_status ask(struct vault_exchange *exchange, const struct vault
 
 static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_moment now)
 {
+    const struct vault_endpoint *endpoint = vault_place_endpoint(fetch->place);
     const struct vault_signing signing = {
         .signer = fetch->world->signer,
-        .endpoint = &fetch->endpoint,
+        .endpoint = endpoint,
         .credential = vault_caller_credential(fetch->caller),
-        .region = fetch->endpoint.region,
+        .region = endpoint->region,
         .service = vault_secretsmanager_service,
     };
     enum vault_status status;
@@ -261,7 +263,6 @@ static void prepare(struct vault_fetch *fetch, const struct vault_fetch_world *w
         .skew_ms = world->skew_ms,
     };
     vault_retry_init(&fetch->retry, world->environment, world->random, world->random_at);
-    vault_endpoint_init(&fetch->endpoint);
     vault_exchange_init(&fetch->exchange);
     fetch->out = &fetch->exchange;
     vault_secret_init(&fetch->secret);
@@ -331,7 +332,7 @@ void vault_fetch_free(struct vault_fetch *fetch)
         return;
     vault_caller_free(fetch->caller);
     vault_fetch_copy_free(&fetch->wanted);
-    vault_endpoint_free(&fetch->endpoint);
+    vault_place_release(fetch->place);
     forget_locating(fetch);
     vault_exchange_free(&fetch->exchange);
     vault_secret_free(&fetch->secret);

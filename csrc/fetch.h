@@ -16,6 +16,7 @@
 #include "fetch_report.h"
 #include "fetch_request.h"
 #include "moment.h"
+#include "place.h"
 #include "retry.h"
 #include "secretsmanager_batch.h"
 #include "sigv4.h"
@@ -23,6 +24,7 @@
 /* What all fetches of one loop share. */
 struct vault_fetch_world {
     const struct vault_environment *environment;
+    struct vault_places *places; /* NULL: none is kept */
     struct vault_signer *signer;
     struct vault_retry_budget *budget;
     _Atomic int64_t *skew_ms; /* AWS's clock minus ours, as last seen */

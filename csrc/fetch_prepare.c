@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 
 #include "fetch_state.h"
-#include "service_endpoint.h"
 
 #define DOING_REGION " while the instance was asked for its region"
 #define DOING_CALLER " while credentials were asked for"
@@ -127,10 +126,11 @@ enum vault_fetch_state vault_fetch_locate(struct vault_fetch *fetch, struct vaul
         return begin_caller(fetch);
     asked.region = fetch->wanted.region.data;
     vault_message_clear(&why);
-    status = vault_service_endpoint(&fetch->query, &asked, &fetch->endpoint, &why);
+    status = vault_place_find(fetch->world->places, &fetch->query, &asked, now.monotonic_ms,
+                              &fetch->place, &why);
     if (status != VAULT_OK)
         return give_up(fetch, status, why.text);
-    vault_fetch_report_endpoint(fetch->report, &fetch->endpoint);
+    vault_fetch_report_endpoint(fetch->report, vault_place_endpoint(fetch->place));
     return begin_caller(fetch);
 }
 

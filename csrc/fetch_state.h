@@ -23,7 +23,7 @@ struct vault_fetch {
 
     struct vault_credential_query query;
     struct vault_region_run *locating; /* NULL: no region has to be found */
-    struct vault_endpoint endpoint;
+    struct vault_place *place; /* where the service is; from IDENTIFY on, but for an errand */
     struct vault_identity_world callers;
     struct vault_caller *caller; /* from IDENTIFY on */
     struct vault_exchange exchange;

@@ -21,6 +21,7 @@ struct vault_loop {
     struct vault_loop_settings settings;
     struct vault_http_settings http;
     struct vault_fetch_world world;
+    struct vault_places places;
     char *ca_file;
     CURLM *multi;
     struct vault_job *jobs; /* all that are taken up, doubly linked */
@@ -57,6 +58,7 @@ enum vault_status vault_loop_new(const struct vault_loop_settings *settings,
     if (status != VAULT_OK)
         goto out;
     loop->world.environment = settings->environment;
+    loop->world.places = &loop->places;
     loop->world.budget = settings->budget;
     loop->world.skew_ms = settings->skew_ms;
     loop->world.random = vault_moment_random;
@@ -377,6 +379,7 @@ void vault_loop_free(struct vault_loop *loop)
     if (loop->multi)
         curl_multi_cleanup(loop->multi);
     vault_signer_free(loop->world.signer);
+    vault_places_free(&loop->places);
     vault_free(loop->ca_file);
     vault_free(loop);
 }
