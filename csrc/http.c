@@ -20,8 +20,9 @@
 struct vault_transfer {
     CURL *easy;
     const struct vault_http_settings *settings;
-    struct vault_buffer url; /* as the handle has it */
-    const char *proxy;       /* so too; NULL for none */
+    struct vault_buffer url; /* as the handle has it; */
+    CURLU *parts;            /* the same taken apart, so that not each exchange does it; */
+    const char *proxy;       /* and so too; NULL for none */
 
     struct vault_exchange *exchange;    /* what is performed */
     struct curl_slist lines[LINES_MAX]; /* its header lines, in its own bytes */
@@ -159,19 +160,33 @@ enum vault_status vault_transfer_new(const struct vault_http_settings *settings,
                                      struct vault_transfer **made)
 {
     struct vault_transfer *transfer = vault_alloc(sizeof *transfer);
-    CURL *easy = transfer ? curl_easy_init() : NULL;
 
-    if (!easy) {
-        vault_free(transfer);
+    if (!transfer)
+        return VAULT_NO_MEMORY;
+    vault_buffer_init(&transfer->url, URL_MAX);
+    transfer->settings = settings;
+    transfer->easy = curl_easy_init();
+    transfer->parts = curl_url();
+    if (!transfer->easy || !transfer->parts) {
+        vault_transfer_free(transfer);
         return VAULT_NO_MEMORY;
     }
-    transfer->easy = easy;
-    transfer->settings = settings;
-    vault_buffer_init(&transfer->url, URL_MAX);
-    vault_http_settings_apply(settings, easy);
+    vault_http_settings_apply(settings, transfer->easy);
     set_callbacks(transfer);
     *made = transfer;
     return VAULT_OK;
+}
+
+/* What cannot be taken apart is the handle's to complain of. */
+static bool set_parts(struct vault_transfer *transfer)
+{
+    CURLUcode code =
+        curl_url_set(transfer->parts, CURLUPART_URL, transfer->url.data, CURLU_NON_SUPPORT_SCHEME);
+
+    return code != CURLUE_OUT_OF_MEMORY &&
+           curl_easy_setopt(transfer->easy, CURLOPT_CURLU,
+                            code == CURLUE_OK ? transfer->parts : NULL) == CURLE_OK &&
+           curl_easy_setopt(transfer->easy, CURLOPT_URL, transfer->url.data) == CURLE_OK;
 }
 
 static enum vault_status set_url(struct vault_transfer *transfer)
@@ -184,7 +199,7 @@ static enum vault_status set_url(struct vault_transfer *transfer)
         return VAULT_OK;
     vault_buffer_clear(&transfer->url);
     status = vault_buffer_append(&transfer->url, url->data, url->length);
-    if (status == VAULT_OK && curl_easy_setopt(transfer->easy, CURLOPT_URL, url->data) != CURLE_OK)
+    if (status == VAULT_OK && !set_parts(transfer))
         status = VAULT_NO_MEMORY;
     if (status != VAULT_OK)
         vault_buffer_clear(&transfer->url);
@@ -264,6 +279,7 @@ void vault_transfer_free(struct vault_transfer *transfer)
         return;
     mend_lines(transfer);
     curl_easy_cleanup(transfer->easy);
+    curl_url_cleanup(transfer->parts);
     vault_buffer_free(&transfer->url);
     vault_free(transfer);
 }
