@@ -11,11 +11,13 @@
 #include <sys/socket.h>
 
 #include "http_outcome.h"
+#include "version.h"
 
 #define HEADER_BYTES_MAX (64 * 1024)
 #define URL_MAX          4096
 #define LINES_MAX        32 /* header lines of a request */
 #define WHY_SHOWN        256
+#define USER_AGENT       "lua-resty-vaults/" VAULT_VERSION
 
 struct vault_transfer {
     CURL *easy;
@@ -116,8 +118,10 @@ static curl_socket_t on_socket(void *at, curlsocktype purpose, struct curl_socka
  * each line ends where its CR stands. */
 static enum vault_status cut_lines(struct vault_transfer *transfer)
 {
-    /* A body of this size never needs the round trip that "Expect: 100-continue" costs. */
-    static char no_expect[] = "Expect:";
+    /* A body of this size never needs the round trip that "Expect: 100-continue" costs. The name
+     * goes here, since libcurl would write it out twice. */
+    static char no_expect[] = "Expect:", name[] = "User-Agent: " USER_AGENT;
+    static struct curl_slist last = {no_expect, NULL};
     struct curl_slist *line = transfer->lines;
     char *at = transfer->exchange->headers.data, *stop;
 
@@ -130,7 +134,7 @@ static enum vault_status cut_lines(struct vault_transfer *transfer)
         *line = (struct curl_slist){at, line + 1};
         line++;
     }
-    *line = (struct curl_slist){no_expect, NULL};
+    *line = (struct curl_slist){name, &last};
     return VAULT_OK;
 }
 
@@ -214,8 +218,11 @@ static enum vault_status set_proxy(struct vault_transfer *transfer)
     if (!transfer->exchange->direct)
         proxy = strncmp(transfer->url.data, "https:", 6) == 0 ? settings->https_proxy
                                                               : settings->http_proxy;
-    if (proxy != transfer->proxy &&
-        curl_easy_setopt(transfer->easy, CURLOPT_PROXY, proxy ? proxy : "") != CURLE_OK)
+    if (proxy == transfer->proxy)
+        return VAULT_OK;
+    /* A proxy that is asked for a tunnel sees none of the request's lines. */
+    if (curl_easy_setopt(transfer->easy, CURLOPT_PROXY, proxy ? proxy : "") != CURLE_OK ||
+        curl_easy_setopt(transfer->easy, CURLOPT_USERAGENT, proxy ? USER_AGENT : NULL) != CURLE_OK)
         return VAULT_NO_MEMORY;
     transfer->proxy = proxy;
     return VAULT_OK;

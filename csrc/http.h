@@ -25,7 +25,8 @@ CURL *vault_transfer_easy(const struct vault_transfer *transfer);
 
 /* Make ready to perform `exchange` within `timeout_ms`. It is borrowed until vault_transfer_finish
  * or vault_transfer_free; what it asks for must not be looked at meanwhile. VAULT_OK,
- * VAULT_NO_MEMORY, VAULT_TOO_LARGE (the URL), VAULT_INTERNAL (its header lines are none). */
+ * VAULT_NO_MEMORY, VAULT_TOO_LARGE (the URL), VAULT_INTERNAL (its header lines are none); but for
+ * VAULT_OK the transfer can only be freed. */
 VAULT_MUST_CHECK enum vault_status vault_transfer_begin(struct vault_transfer *transfer,
                                                         struct vault_exchange *exchange,
                                                         int64_t timeout_ms);

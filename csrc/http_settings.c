@@ -10,6 +10,8 @@
 #include "runtime.h"
 #include "version.h"
 
+#define READ_BYTES 1024L /* a larger block is not one that glibc keeps for the thread */
+
 /* The system's trust store as one file, where libcurl knows one that can be read. */
 static const char *system_ca;
 
@@ -68,6 +70,8 @@ static void set_limits(CURL *easy, const struct vault_http_settings *settings)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    /* libcurl has room for so much made for each transfer, and most answers are smaller. */
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BYTES);
 }
 
 static void set_proxies(CURL *easy, const struct vault_http_settings *settings)
@@ -84,7 +88,6 @@ void vault_http_settings_apply(const struct vault_http_settings *settings, CURL 
     set_limits(easy, settings);
     set_trust(easy, settings->ca_file);
     set_proxies(easy, settings);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "lua-resty-vaults/" VAULT_VERSION);
 }
 
 enum vault_status vault_http_start(struct vault_message *why)

@@ -31,8 +31,8 @@ static void test_what_is_sent(void **state)
     assert_string_equal(call.exchange.why.text, "");
     server_last(&server, request, sizeof request);
     snprintf(wanted, sizeof wanted,
-             "POST / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: lua-resty-vaults/" VAULT_VERSION
-             "\r\nAccept: */*\r\nX-Own: own\r\nContent-Length: 2\r\n"
+             "POST / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: */*\r\nX-Own: own\r\n"
+             "User-Agent: lua-resty-vaults/" VAULT_VERSION "\r\nContent-Length: 2\r\n"
              "Content-Type: application/x-www-form-urlencoded\r\n\r\n{}",
              server.port);
     assert_string_equal(request, wanted);

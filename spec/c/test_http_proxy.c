@@ -91,6 +91,7 @@ static void call_through(struct call *call, const char *answer, enum server_end 
     server_stop(&proxy);
     assert_memory_equal(proxy.last, wanted, sizeof wanted - 1);
     assert_null(strstr(proxy.last, "X-Own"));
+    assert_non_null(strstr(proxy.last, "\r\nUser-Agent: lua-resty-vaults/"));
 }
 
 static void test_connect_is_refused(void **state)
