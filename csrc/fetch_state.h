@@ -12,13 +12,13 @@
 
 struct vault_fetch {
     const struct vault_fetch_world *world;
-    bool is_errand;                 /* it has the credential, and no secret */
     struct vault_fetch_copy wanted; /* its region is found where none was asked for */
 
     enum vault_fetch_state state;
+    bool is_errand; /* it has the credential, and no secret */
+    bool identified_again, clock_corrected;
     int64_t deadline, wake;
     struct vault_retry retry;
-    bool identified_again, clock_corrected;
     int64_t signed_skew_ms; /* AWS's clock minus ours, as the last attempt had it */
 
     struct vault_credential_query query;

@@ -10,8 +10,10 @@
 #include "base64.h"
 #include "json_extract.h"
 
-#define ARN_MAX    2048
-#define BASE64_MAX (4 * ((VAULT_SECRET_MAX + 2) / 3))
+#define VERSION_ID_MAX 64
+#define ARN_MAX        2048
+#define BASE64_MAX     (4 * ((VAULT_SECRET_MAX + 2) / 3))
+#define HEADERS_ROOM   768 /* with the signature's, unless there is a session token */
 
 const char vault_secretsmanager_service[] = "secretsmanager";
 
@@ -19,22 +21,25 @@ void vault_secret_init(struct vault_secret *secret)
 {
     *secret = (struct vault_secret){0};
     vault_buffer_init(&secret->payload, VAULT_SECRET_MAX);
+    vault_buffer_init(&secret->version_id, VERSION_ID_MAX);
     vault_buffer_init(&secret->arn, ARN_MAX);
 }
 
 void vault_secret_free(struct vault_secret *secret)
 {
     vault_buffer_free(&secret->payload);
+    vault_buffer_free(&secret->version_id);
     vault_buffer_free(&secret->arn);
     vault_secret_init(secret);
 }
 
 static enum vault_status build_headers(struct vault_buffer *headers, const char *operation)
 {
-    enum vault_status status =
-        vault_buffer_text(headers, "Content-Type: application/x-amz-json-1.1\r\n"
-                                   "X-Amz-Target: secretsmanager.");
+    enum vault_status status;
 
+    if (vault_buffer_reserve(headers, HEADERS_ROOM, &status))
+        status = vault_buffer_text(headers, "Content-Type: application/x-amz-json-1.1\r\n"
+                                            "X-Amz-Target: secretsmanager.");
     if (status == VAULT_OK)
         status = vault_buffer_text(headers, operation);
     return status == VAULT_OK ? vault_buffer_text(headers, "\r\n") : status;
@@ -180,20 +185,6 @@ static enum vault_status read_word(const struct vault_json_member *member,
     return status;
 }
 
-static enum vault_status read_version_id(const struct vault_json_member *member,
-                                         struct vault_secret *secret)
-{
-    struct vault_buffer word;
-    enum vault_status status;
-
-    vault_buffer_init(&word, sizeof secret->version_id - 1);
-    status = read_word(member, &word);
-    if (status == VAULT_OK)
-        memcpy(secret->version_id, word.data, word.length + 1);
-    vault_buffer_free(&word);
-    return status;
-}
-
 enum vault_status vault_secretsmanager_not_json(enum vault_status status, size_t offset,
                                                 struct vault_message *why)
 {
@@ -216,7 +207,7 @@ static enum vault_status read_members(const char *text, size_t length, struct va
 
     if (status != VAULT_OK)
         return vault_secretsmanager_not_json(status, offset, why);
-    status = read_version_id(&members[2], secret);
+    status = read_word(&members[2], &secret->version_id);
     if (status == VAULT_OK)
         status = read_word(&members[3], &secret->arn);
     if (status == VAULT_BAD_RESPONSE)
