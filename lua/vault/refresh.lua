@@ -19,6 +19,9 @@ local BATCHES_MOST = 4 -- in flight by one worker
 local DENIED, DENIED_FOR = "d:", 86400 -- seconds in which a refused batch is not tried again
 local IDLE_LEAST = 3600 -- seconds without use after which a secret is not renewed any more
 local LOOK_AGAIN = 1 -- seconds until one that another worker renews is looked at again
+-- Two workers that gathered at the same time would share out what is one batch.
+local GATHER, GATHER_MOST = "gather:", 2 -- a lock for each group; seconds
+local GATHER_AGAIN = 0.005 -- seconds until one that another worker had is asked for again
 local SINGLES_PER_SLOT = 20 -- single fetches cost the pace of one batch
 -- Where the ttl is short, a fifth of it is no time for beats, pace and AWS.
 local SHORT, LAST, LAST_OF_SHORT = 4, 0.2, 0.4 -- seconds; parts of the ttl
@@ -302,7 +305,7 @@ local function wait_of(self, group, by_batch)
 end
 
 -- Begin one fetch out of `lane`: 0; or the seconds until one may begin; or nil: none is due.
-local function begin_next(self, group, lane, by_batch)
+local function begin_one(self, group, lane, by_batch)
     local item = take_next(self, lane, "due")
     if not item then
         return nil
@@ -324,6 +327,22 @@ local function begin_next(self, group, lane, by_batch)
     end
     begin_batch(self, items)
     return 0
+end
+
+local function begin_next(self, group, lane, by_batch)
+    local _, moment = lane.due:first()
+    if not by_batch or not moment or moment > self.now() then
+        return begin_one(self, group, lane, by_batch)
+    end
+    local token, holder = self.locks:take(GATHER .. group, GATHER_MOST)
+    if holder then
+        return GATHER_AGAIN
+    end
+    local wait = begin_one(self, group, lane, by_batch)
+    if token then
+        self.locks:release(GATHER .. group, token)
+    end
+    return wait
 end
 
 local function begin_all(self, group, lane, by_batch)
