@@ -86,10 +86,13 @@ function _M.init(options)
     if ngx and ngx.shared then
         node.configure { dict = options.dict, max_entries = options.max_entries,
                          rate = options.refresh_rate }
-        files.remember(ca_file)
         ngx.log(ngx.INFO, core.about())
     end
-    local ok, message, word = vaults.configure(node.vault_settings(options))
+    local vault_settings = node.vault_settings(options)
+    if ngx and ngx.shared then
+        files.remember(ca_file, vault_settings.state)
+    end
+    local ok, message, word = vaults.configure(vault_settings)
     if ok then
         ok, message, word = core.check()
     end
