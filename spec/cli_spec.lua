@@ -163,7 +163,8 @@ vaults:
         end)
 
         local function without_keys()
-            local env = fake:env { ONE_REF = "{vault://own-keys/filed/k}", APP_ONE = "of an entity" }
+            local env = fake:env { ONE_REF = "{vault://own-keys/filed/k}",
+                                   APP_ONE = "of an entity" }
             env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY, env.AWS_REGION = nil, nil, nil
             return env
         end

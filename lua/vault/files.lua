@@ -68,7 +68,8 @@ function _M.check()
     end
     if state and not core.replaceable(state) then
         ngx.log(ngx.WARN, "vault: the worker (user ", user, ") cannot write ",
-            quote(state, PATH_SHOW), " (init's state): the vaults cannot be changed while nginx runs")
+            quote(state, PATH_SHOW), " (init's state): the vaults cannot be changed while nginx ",
+            "runs")
     end
 end
 
