@@ -37,7 +37,12 @@ function _M.refresh(text)
     local began = now and now()
     local found = held.find(text)
     if not found then
+        held.doubt(text)
         local value, message, word = resolve.get(text)
+        local failure, failure_word = held.failure(text)
+        if failure then
+            return nil, failure, failure_word
+        end
         found = held.find(text)
         if not found or found.snapshot.fetched and found.snapshot.fetched >= began then
             return value, message, word

@@ -7,7 +7,9 @@
 -- reference -> { value, snapshot, entry, last, policy, vault, parts }: last is when the snapshot
 -- stops to serve this reference, renewed or not; entry is the cache's, or as good as that. spoilt:
 -- the value is of a version before the snapshot's. outdated: its vault has another config since,
--- and a stand-in is in the place of the snapshot. An environment variable has a prefix instead of
+-- and a stand-in is in the place of the snapshot: this one, which all have that are outdated by the
+-- same change, or after a refusal one of its own; failure: what the new config came to, { message,
+-- word }. An environment variable has a prefix instead of
 -- policy, vault and parts.
 
 local bounded = require "vault.bounded"
@@ -17,8 +19,10 @@ local core = require "vault.core"
 local _M = {}
 
 local MOST = 10000
-local RETRY = 0.25 -- seconds until what did not come for a new config is tried again
+-- Seconds until what did not come for a new config is tried again; what AWS refused.
+local RETRY, RETRY_REFUSED = 0.25, 5
 local NOT_YET = { pending = true, cancelled = true } -- and the words that may be tried again
+local FORBIDDEN = "refused" -- by the new config itself: at once
 -- The environment is what it was at start.
 local FOR_EVER = { good_until = math.huge, version_id = "" }
 
@@ -26,6 +30,11 @@ local values = bounded.new(MOST)
 local hits = 0
 local now = os.time
 local warn, on_change = function() end, function() end
+
+-- In the place of a snapshot that is not the vault's any more.
+local function stand_in(good_until)
+    return { good_until = good_until, fetched = 0, version_id = "" }
+end
 
 -- now: function() -> seconds; warn: function(message); on_change: function(), some value is not
 -- what it was; max_entries. What was held is forgotten: it came of other vaults.
@@ -79,7 +88,25 @@ end
 
 function _M.is_outdated(text)
     local held = values.items[text]
-    return held ~= nil and held.outdated == true
+    return held ~= nil and held.outdated ~= nil
+end
+
+-- Have what is outdated of `text` tried again when it is wanted next.
+function _M.doubt(text)
+    local held = values.items[text]
+    if held and held.outdated then
+        held.snapshot = stand_in(0)
+    end
+end
+
+-- What the new config came to, where what is held of `text` is of the one before.
+-- message, word | nil
+function _M.failure(text)
+    local held = values.items[text]
+    if held and held.outdated and held.failure then
+        return held.failure.message, held.failure.word
+    end
+    return nil
 end
 
 -- A list of { vault (its prefix), reference, fetched }, one for each secret of a vault.
@@ -125,7 +152,10 @@ function _M.put(text, held)
     local old = values.items[text]
     values:put(text, held)
     if old and old.outdated then
-        old.snapshot.good_until = 0
+        old.outdated.good_until = 0
+        for refused, own in pairs(old.outdated.refused) do
+            own.good_until, old.outdated.refused[refused] = 0, nil
+        end
         on_change()
     end
 end
@@ -143,7 +173,8 @@ end
 -- wanted next. Until that comes to something they serve, so that a change is no moment without
 -- values.
 function _M.outdate(prefix)
-    local stand_in = { good_until = 0, fetched = 0, version_id = "" }
+    local common = stand_in(0)
+    common.refused = {} -- reference -> its own stand-in
     for text, held in pairs(values.items) do
         if held.prefix == prefix then
             values:remove(text)
@@ -151,7 +182,7 @@ function _M.outdate(prefix)
             if not (held.outdated or held.spoilt) then
                 held.last = cache_of.last_use(held.policy, held.snapshot)
             end
-            held.snapshot, held.outdated = stand_in, true
+            held.snapshot, held.outdated, held.failure, held.warned = common, common, nil, nil
         end
     end
 end
@@ -161,19 +192,28 @@ local function is_passing(word)
     return NOT_YET[word] or row ~= nil and row.may_retry
 end
 
--- Nothing came for `text`, for the reason `word`. The value of the config before, where that may be
--- different soon; else it goes.
-function _M.serve_outdated(text, word)
+-- Nothing came for `text`, for the reason `word`: the value of the config before, until it would
+-- have been too old anyway. A config that is wrong is no reason to be without values.
+function _M.serve_outdated(text, message, word)
     local old = values.items[text]
     if not (old and old.outdated) then
         return nil
+    elseif word == FORBIDDEN or old.last <= now() then
+        values:remove(text)
+        return nil
     end
-    if is_passing(word) and old.last > now() then
+    old.failure = { message = message, word = word }
+    if is_passing(word) then
         old.snapshot.good_until = now() + RETRY
         return old.value
     end
-    values:remove(text)
-    return nil
+    if not old.warned then
+        old.warned = true
+        warn(message .. "; what it was before its vault changed stays in use")
+    end
+    old.snapshot = stand_in(now() + RETRY_REFUSED) -- others of that vault may be luckier
+    old.outdated.refused[text] = old.snapshot
+    return old.value
 end
 
 -- What came for `text` is `held` without a value: a new version that cannot be used, for what

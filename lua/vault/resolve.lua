@@ -199,7 +199,7 @@ local function read_secret(vault, parts, text)
     if entry then
         value = held.keep_old(text, entry, message)
     else
-        value = held.serve_outdated(text, word)
+        value = held.serve_outdated(text, message, word)
     end
     if value then
         return value
