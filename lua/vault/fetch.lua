@@ -31,6 +31,7 @@ local HOLDERS_MOST = 2 -- other workers waited for in vain, after which this one
 local FAILED_MOST = 1000
 local GRACE = 1 -- seconds a waiter gives the engine beyond the fetch's own timeout
 
+local INIT_LEAST = 0.005 -- seconds; what is left in less comes to nothing
 local init_timeout, init_spent = 10, 0
 local locks, failures, watch -- nil: a worker alone
 local late -- the sentence for a module that came too late to see the environment
@@ -246,7 +247,7 @@ end
 -- Run `request` on this thread, within what is left of init's time.
 local function block(request)
     local left = init_timeout - init_spent
-    if ngx and left <= 0 then
+    if ngx and left <= INIT_LEAST then
         return nil, ("the init_timeout of %s s is used up"):format(init_timeout), "timeout"
     end
     local began = ngx and (ngx.update_time() or ngx.now())
