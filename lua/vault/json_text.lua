@@ -59,8 +59,8 @@ function encode(value)
     return cjson.encode(value)
 end
 
--- `value` as JSON: a table is a list where list() made it or it has a first element. Raises for what
--- JSON has not: functions, infinite numbers.
+-- `value` as JSON: a table is a list where list() made it or it has a first element. Raises for
+-- what JSON has not: functions, infinite numbers.
 _M.encode = encode
 
 return _M
