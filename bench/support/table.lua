@@ -76,6 +76,26 @@ function rows_of.gateway(line)
     return rows
 end
 
+local function nanoseconds(figure)
+    return ("%.1f ns"):format(figure)
+end
+
+function rows_of.cached_get(line)
+    local what = ("get of %d values at hand, against "):format(line.references)
+    return {
+        { what .. "a table", nanoseconds(line.get_ns), nanoseconds(line.bare_ns),
+          times(line.over_bare) },
+        { what .. "lrucache", nanoseconds(line.get_ns), nanoseconds(line.lrucache_ns),
+          times(line.over_lrucache) },
+    }
+end
+
+function rows_of.cached_update(line)
+    local what = ("update of %d references, against one get"):format(line.references)
+    return { { what, nanoseconds(line.update_ns), nanoseconds(line.get_ns), times(line.over_get) },
+             { "  dereference of them", microseconds(line.dereference_us), "", "" } }
+end
+
 local function bytes(figure)
     return ("%.0f bytes"):format(figure)
 end

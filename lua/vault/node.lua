@@ -107,6 +107,11 @@ local function make_renewal()
                             refresh = anew.refresh, each = each }
 end
 
+local function changed()
+    held.cool()
+    dereference.changed()
+end
+
 -- Put it together, in init: no worker is there yet.
 --
 -- options  dict: name; max_entries; rate: batch calls a second
@@ -123,7 +128,7 @@ function _M.configure(options)
     parts.shelf = shelf_of.new { dict = dict, on_full = on_full }
     parts.cache = cache_of.new {
         shelf = parts.shelf, now = ngx.now, started = ngx.now(), brake = parts.brake,
-        max_entries = options.max_entries, count = count, on_change = dereference.changed,
+        max_entries = options.max_entries, count = count, on_change = changed,
         on_entry = function(entry)
             if parts.refresh then
                 parts.refresh:schedule(entry)
