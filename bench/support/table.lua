@@ -111,6 +111,12 @@ function rows_of.memory(line)
     return rows
 end
 
+function rows_of.renewal(line)
+    local what = ("renewal of %d secrets at 5 ms, %d calls"):format(line.secrets, line.calls)
+    return { { what, milliseconds(line.wall_ms), milliseconds(line.least_ms),
+               times(line.wall_ms / line.least_ms) } }
+end
+
 -- What no function above knows is shown as it is.
 local function as_it_is(text)
     return { { text, "", "", "" } }
