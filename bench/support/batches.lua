@@ -44,7 +44,7 @@ local ANSWER = [[
 
 local HTTP = [[
     lua_shared_dict counts 1m;
-    keepalive_requests 1000000000;
+    keepalive_requests %d;
     server {
         listen 127.0.0.1:%d ssl backlog=1024;
         ssl_certificate %s;
@@ -67,12 +67,12 @@ local CONTROL = [[
     }
 ]]
 
--- delay: seconds
-function _M.start(delay)
+-- delay: seconds; requests: how many a connection is good for (a thousand million)
+function _M.start(delay, requests)
     local certificates, port = tls.make(), system.free_port()
     local server = nginx.start {
-        http = HTTP:format(port, certificates.cert, certificates.key, ANSWER:format(delay),
-            system.root()),
+        http = HTTP:format(requests or 1e9, port, certificates.cert, certificates.key,
+            ANSWER:format(delay), system.root()),
         server = CONTROL, log_level = "error",
     }
     local self = { url = "https://127.0.0.1:" .. port, ca = certificates.ca }

@@ -117,6 +117,22 @@ function rows_of.renewal(line)
                times(line.wall_ms / line.least_ms) } }
 end
 
+function rows_of.neighbour(line)
+    local p99 = milliseconds(line.p99_ms)
+    return {
+        { "p99 of a neighbour, fetches by another process", p99,
+          milliseconds(line.other_process_p99_ms), times(line.over_other_process) },
+        { "p99 of a neighbour, no fetches", p99, milliseconds(line.none_p99_ms),
+          times(line.over_none) },
+    }
+end
+
+function rows_of.start(line)
+    local bare = milliseconds(line.luajit_ms)
+    return { { "loading vault.core, beside a bare luajit", milliseconds(line.core_ms), bare, "" },
+             { "loading vault, beside a bare luajit", milliseconds(line.vault_ms), bare, "" } }
+end
+
 -- What no function above knows is shown as it is.
 local function as_it_is(text)
     return { { text, "", "", "" } }
