@@ -80,6 +80,11 @@ function methods:delete(name)
     return self:call("DeleteSecret", { SecretId = name, ForceDeleteWithoutRecovery = true })
 end
 
+-- Forget all there is, in all Regions.
+function methods:reset()
+    assert(http.post(self.url .. "/moto-api/reset", "").status == 200, "moto is not reset")
+end
+
 function methods:stop()
     return self.process:stop()
 end
