@@ -336,7 +336,7 @@ describe("try", function()
             assert.equal(0, node:calls()) -- and stages are not kept up
         end)
 
-        it("keeps few stages, however long it fails", function()
+        it("keeps few stages, however long it fails, and counts none as in use", function()
             aws.secrets.db.AWSPENDING = secret("p2")
             aws.secrets.db.AWSPREVIOUS = secret("p0")
             database.password = "elsewhere"
@@ -346,6 +346,7 @@ describe("try", function()
             end
             local text = one.vault.metrics()
             assert.is_true(tonumber(text:match('vault_entries{level="worker"} (%d+)')) <= 15)
+            assert.matches("\nvault_resurrected_secrets 0\n", text)
         end)
 
         it("passes over a stage that is the current version", function()

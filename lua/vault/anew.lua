@@ -146,6 +146,10 @@ function _M.get_stage(text, stage)
     end
     local snapshot
     snapshot, message = cache:get(policy, (loading(found.vault, policy)))
+    local entry = cache.entries.items[policy.key]
+    if entry then
+        entry.idle = true -- it serves this one try: gauges of what is in use are not about it
+    end
     if not snapshot then
         return nil, message
     end
