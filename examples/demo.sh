@@ -27,6 +27,7 @@ stop() {
         [ -f "$work/nginx.pid" ] || break
         sleep 0.05
     done
+    examples/postgres.sh stop "$work/postgres"
     [ -n "$moto" ] && kill "$moto" 2>/dev/null && wait "$moto" 2>/dev/null
     rm -rf "$work"
     return 0
@@ -99,7 +100,10 @@ create apisix-secrets '{"john-key-auth":"john-key"}'
 export MY_SECRET_POSTGRES_PASSWORD=from-the-environment
 examples/render.sh "$work" 8001="$kong" 9180="$apisix" 9080="$proxy" 8081="$upstream" \
     9443="$tls" 8080="$port"
-nginx -p "$work" -c gateway.conf -e error.log 2>"$work/start.log" || {
+pg_user='{vault://aws/kong-gateway-database/pg_user}'
+pg_password='{vault://aws/kong-gateway-database/pg_password}'
+KONG_PG_HOST=$work/postgres KONG_PG_USER=$pg_user KONG_PG_PASSWORD=$pg_password \
+    nginx -p "$work" -c gateway.conf -e error.log 2>"$work/start.log" || {
     cat "$work/start.log" >&2
     exit 1
 }
@@ -184,6 +188,34 @@ curl -sS -o "$work/answer" -X POST "http://127.0.0.1:$kong/vaults/aws/refresh"
 sleep 1.1
 judge 'put-secret-value, POST /vaults/aws/refresh, a second later' serial=1002 "$(serial)"
 judge "nginx's workers, the same as before" "$workers" "$(workers_now)"
+
+echo "== Kong's how-to: PostgreSQL (examples/database.conf)"
+chmod 711 "$work" # root's PostgreSQL is nobody's
+examples/postgres.sh start "$work/postgres"
+export PGHOST=$work/postgres
+KONG_PG_USER=kong
+KONG_PG_PASSWORD=KongFTW
+admin() { # SQL, what psql must print for it
+    judge "psql -U admin -c \"${1/"$KONG_PG_PASSWORD"/***}\"" "$2" \
+        "$(PGPASSWORD=password psql -U admin -c "$1")"
+}
+# What the gateway's worker and psql, run with references in its environment, are to the database.
+log_in() {
+    judge 'GET /database' kong "$(curl -sS "http://127.0.0.1:$port/database")"
+    judge 'bin/vaults exec -- psql -d kong -c "SELECT current_user"' kong "$(PGUSER=$pg_user \
+        PGPASSWORD=$pg_password bin/vaults exec -- \
+        psql -At -d kong -c 'SELECT current_user')"
+}
+admin "CREATE USER ${KONG_PG_USER} WITH PASSWORD '${KONG_PG_PASSWORD}'" 'CREATE ROLE'
+admin "CREATE DATABASE kong OWNER ${KONG_PG_USER};" 'CREATE DATABASE'
+log_in
+echo '== a new password, in the database and by put-secret-value; all connections break'
+KONG_PG_PASSWORD=KongFTW-2
+admin "ALTER USER ${KONG_PG_USER} WITH PASSWORD '${KONG_PG_PASSWORD}'" 'ALTER ROLE'
+put kong-gateway-database '{"pg_user":"'${KONG_PG_USER}'","pg_password":"'${KONG_PG_PASSWORD}'"}'
+PGPASSWORD=password psql -q -U admin >/dev/null \
+    -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'kong'"
+log_in
 
 echo '== Prometheus, and the command line'
 judge 'GET /metrics' '~vault_fetches_total{outcome="ok"} ' \
