@@ -3,6 +3,7 @@
 -- For:   fetching a secret again, its other stages, many secrets at start.
 -- Never: when a value is good (cache), finding references in configurations (dereference).
 
+local cut = require "vault.cut"
 local fetch = require "vault.fetch"
 local held = require "vault.held"
 local reference_of = require "vault.reference"
@@ -154,7 +155,7 @@ function _M.get_stage(text, stage)
         return nil, message
     end
     local value
-    value, message = resolve.cut(found.vault.strategy, policy, snapshot, found.parts)
+    value, message = cut.value(found.vault.strategy, policy, snapshot, found.parts)
     return value, value and snapshot.version_id or message
 end
 

@@ -4,29 +4,25 @@
 --        cache, cut out the field.
 -- Never: which config wins, expiry arithmetic, the engine.
 
-local bounded = require "vault.bounded"
 local cache_of = require "vault.cache"
-local core = require "vault.core"
+local cut = require "vault.cut"
 local held = require "vault.held"
 local reference_of = require "vault.reference"
+local splits_of = require "vault.splits"
 local vaults = require "vault.vaults"
 
 local _M = {}
 
--- The words on which another split of an APISIX path is tried; a vault's `allow` refuses names.
-_M.NEXT_SPLIT = { not_found = true, access_denied = true, refused = true }
-
 local PATIENCE = 1 -- seconds that anybody waits for the value of another config
-local SPLITS_MOST = 10000
 
-local cache, dict -- nil: nothing is cached (command line)
+local cache -- nil: nothing is cached (command line)
 local on_change = function() end
-local splits = bounded.new(SPLITS_MOST) -- shape of an APISIX path -> which split worked
+local splits = splits_of.new()
 
 -- Forget what this worker holds.
 function _M.drop()
     held.clear()
-    splits:clear()
+    splits:forget()
     if cache then
         cache:drop()
     end
@@ -36,7 +32,8 @@ end
 -- held is forgotten.
 function _M.configure(options)
     _M.drop()
-    cache, dict, on_change = options.cache, options.dict, options.on_change or on_change
+    cache, on_change = options.cache, options.on_change or on_change
+    splits = splits_of.new(options.dict)
     held.configure(options)
 end
 
@@ -75,32 +72,6 @@ local function snapshot_of(vault, parts, most)
     return snapshot, message, word, settled
 end
 
--- What is amiss with the key of `parts`, for people; what: "secret" or "variable".
-function _M.say_key(parts, what, message)
-    return ('key "%s" of %s "%s": %s'):format(reference_of.quote(parts.key), what,
-        reference_of.quote(parts.resource), message)
-end
-
-local function member(text, parts, what)
-    local value, message, word = core.extract(text, parts.key)
-    if not value then
-        return nil, _M.say_key(parts, what, message), word
-    end
-    return value
-end
-
--- The value that `parts` means, out of a snapshot. string | nil, message, word
-function _M.cut(strategy, settled, snapshot, parts)
-    if not parts.key then
-        return strategy.decode(settled, snapshot.payload, snapshot.binary)
-    end
-    local value, message, word = member(snapshot.payload, parts, "secret")
-    if not value then
-        return nil, message, word
-    end
-    return strategy.decode(settled, value)
-end
-
 -- value, nil, nil, entry for `values` | nil, message, word; an entry too where only the cut failed
 local function read(vault, parts, most)
     local snapshot, message, word, settled = snapshot_of(vault, parts, most)
@@ -111,62 +82,15 @@ local function read(vault, parts, most)
                     entry = cache and cache.entries.items[settled.key]
                         or { key = settled.key, policy = settled },
                     policy = settled, vault = vault, parts = parts }
-    entry.value, message, word = _M.cut(vault.strategy, settled, snapshot, parts)
+    entry.value, message, word = cut.value(vault.strategy, settled, snapshot, parts)
     return entry.value, message, word, entry
 end
 
-local function shape_of(parts, many)
-    return ("%s/%s %d"):format(parts.name, parts.id, many)
-end
-
-local function split_of(shape)
-    local known = splits.items[shape]
-    return known and known.which or dict and dict:get("split:" .. shape)
-end
-
-local function remember_split(shape, which)
-    splits:put(shape, { which = which })
-    if dict then
-        dict:safe_set("split:" .. shape, which)
-    end
-end
-
--- `parts` with the resource and key of one split.
-function _M.with(parts, candidate)
-    return { name = parts.name, id = parts.id, config = parts.config, version = parts.version,
-             resource = candidate.resource, key = candidate.key }
-end
-
--- APISIX's names hold slashes, so where the name ends only AWS knows: the longest is tried first.
--- The split that worked is tried first for the next reference of the same shape.
+-- APISIX's names hold slashes, so where the name ends only AWS knows.
 local function read_split(vault, parts, most)
-    local candidates = reference_of.splits(parts)
-    local shape = shape_of(parts, #candidates)
-    local first = split_of(shape)
-    local order = {}
-    if candidates[first] then
-        order[1] = first
-    end
-    for i = 1, #candidates do
-        if i ~= first then
-            order[#order + 1] = i
-        end
-    end
-    local value, message, word, entry, first_message, first_word
-    for _, i in ipairs(order) do
-        value, message, word, entry = read(vault, _M.with(parts, candidates[i]), most)
-        if entry then
-            if i ~= first then
-                remember_split(shape, i)
-            end
-            return value, message, word, entry
-        end
-        if not _M.NEXT_SPLIT[word] then
-            return nil, message, word
-        end
-        first_message, first_word = first_message or message, first_word or word
-    end
-    return nil, first_message, first_word
+    return splits:read(parts, function(one)
+        return read(vault, one, most)
+    end)
 end
 
 -- The vault `prefix` has another config, or is gone.
