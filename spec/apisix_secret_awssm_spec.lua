@@ -1,4 +1,4 @@
--- apisix_secret_awssm_spec - APISIX's secret manager and its schema, as APISIX loads and calls them.
+-- apisix_secret_awssm_spec - APISIX's secret manager and schema, as APISIX loads and calls them.
 
 local apisix_host = require "spec.support.apisix_host"
 local light = require "spec.support.light"

@@ -207,6 +207,85 @@ describe("Kong's vault aws", function()
         end)
     end)
 
+    -- Over a node of three workers, whose shared dict is one, and 60 s of a clock that is the
+    -- spec's. Each secret's value is the number of its version.
+    describe("behind Kong's own cache", function()
+        local TTL, STEP = 5, 0.1
+        local workers, replaced
+
+        before_each(function()
+            world.ngx.shared.vault_secrets = world:dict()
+            workers, replaced = {}, {}
+            local put_back = {}
+            for i = 1, 3 do
+                start({ vault_aws_ttl = tostring(TTL) })
+                workers[i], put_back[i] = host, restore
+            end
+            restore = function()
+                for i = 3, 1, -1 do
+                    put_back[i]()
+                end
+            end
+            aws.secrets.s = { AWSCURRENT = '{"n":"1"}' }
+        end)
+
+        local function rotate(number)
+            replaced[number - 1] = world.clock
+            aws.secrets.s.AWSCURRENT = ('{"n":"%d"}'):format(number)
+        end
+
+        -- For how long something newer has been there.
+        local function age_of(value)
+            local at = replaced[tonumber(value)]
+            return at and world.clock - at or 0
+        end
+
+        for seed = 1, 20 do
+            it("no value is older than Kong's ttl and a second: " .. seed, function()
+                math.randomseed(seed)
+                local oldest, oldest_fetched, number = 0, 0, 1
+                for _ = 1, 60 / STEP do
+                    world:pass(STEP)
+                    if math.random() < 0.2 then
+                        number = number + 1
+                        rotate(number)
+                    end
+                    for _, each in ipairs(workers) do
+                        each:rotate()
+                    end
+                    local one = workers[math.random(3)]
+                    if math.random() < 0.5 then
+                        oldest = math.max(oldest, age_of(one:get("{vault://aws/s/n}")))
+                    end
+                    if math.random() < 0.3 then
+                        local text = one.strategies.aws.get({}, "s")
+                        oldest_fetched = math.max(oldest_fetched, age_of(text:match("%d+")))
+                    end
+                end
+                assert.is_true(oldest_fetched <= 1, oldest_fetched)
+                assert.is_true(oldest <= TTL + 1 + STEP, oldest)
+                assert.is_true(#aws.asked > 10)
+            end)
+        end
+
+        it("try has the rotated value at its second attempt", function()
+            local refs = { password = "{vault://aws/s/n}" }
+            for round = 1, 10 do
+                local one = workers[math.random(3)]
+                one:try(function() return true end, { ["$refs"] = refs })
+                world:pass(1 + math.random())
+                rotate(round + 1)
+                local attempts = {}
+                local result = one:try(function(conf)
+                    attempts[#attempts + 1] = conf.password
+                    return conf.password == tostring(round + 1)
+                end, { ["$refs"] = refs })
+                assert.is_true(result, table.concat(attempts, " "))
+                assert.equal(2, #attempts)
+            end
+        end)
+    end)
+
     describe("the certificates", function()
         local folder
 

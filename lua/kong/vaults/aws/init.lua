@@ -4,7 +4,6 @@
 --        certificates, timers and spellings.
 -- Never: caching, cutting out a key (both are Kong's), how a secret is fetched.
 
-local config = require "vault.config"
 local core = require "vault.core"
 local guest = require "vault.guest"
 
@@ -33,14 +32,14 @@ end
 function _M.init()
     guest.begin {
         trusted_certificate = trusted_certificate,
-        timer_at = _G.native_timer_at, -- nginx's: Kong's ngx.timer.at has a pool for short jobs
+        timer_at = _G.native_timer_at, -- nginx's own: Kong's ngx.timer.at is for short jobs
     }
 end
 
--- kong.conf's spelling of base64_decode, which Kong does not hand to a strategy.
+-- Kong's documents have another spelling for kong.conf, which Kong hands to no strategy.
 local function entity_of(conf)
     local entity = guest.entity(conf)
-    if not config.is_set(entity.base64_decode) then
+    if entity.base64_decode == nil then
         entity.base64_decode = setting("vault_aws_decode_base64")
     end
     return entity
@@ -48,7 +47,7 @@ end
 
 -- Called by Kong where none of its caches has the secret.
 --
--- conf      a vault entity's config, or the settings vault_aws_*, with a reference's options over it
+-- conf      an entity's config, or the settings vault_aws_*, with a reference's options over it
 -- resource  the secret's name or complete ARN
 -- version   nil, 1 (AWSCURRENT) or 2 (AWSPREVIOUS)
 --
