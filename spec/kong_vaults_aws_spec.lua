@@ -59,7 +59,7 @@ describe("Kong's vault aws", function()
                 { strategy.name, strategy.VERSION, type(strategy.init), type(strategy.get) })
         end)
 
-        it("has a schema with every field of a vault, and no other", function()
+        it("has a schema with every field of a vault but lists, and no other", function()
             start()
             local names = {}
             for name, field in kong_schema.each(host.schemas.aws) do
@@ -70,7 +70,7 @@ describe("Kong's vault aws", function()
                 assert.is_nil(field.referenceable)
                 assert.is_nil(field.default) -- the environment is heard where nothing is set
             end
-            assert.equal(#schema_fields.CONFIG.aws, #names)
+            assert.equal(#schema_fields.CONFIG.aws - 1, #names)
         end)
 
         it("takes the entity of Kong's documents, and one with everything", function()
@@ -82,7 +82,7 @@ describe("Kong's vault aws", function()
                 sts_endpoint_url = "https://sts.example", assume_role_arn = ROLE, timeout = 3,
                 role_session_name = "gate", external_id = "ext", access_key_id = "AKIDEXAMPLE",
                 secret_access_key = "$env://KEY", session_token = "{vault://env/token}",
-                resurrect_ttl = 1e8, base64_decode = false, allow = { "team/*" },
+                resurrect_ttl = 1e8, base64_decode = false,
             }
             local _, complaints = host:put("whole", { name = "aws", config = config })
             assert.is_nil(complaints)
@@ -94,7 +94,7 @@ describe("Kong's vault aws", function()
                 for field, value in pairs {
                     region = "Nowhere!", endpoint_url = "ftp://x", assume_role_arn = CANARY,
                     role_session_name = "x", ttl = -1, timeout = 0, base64_decode = "yes",
-                    allow = { CANARY .. " x" }, secret_access_key = "a b", regoin = "x",
+                    allow = { CANARY }, secret_access_key = "a b", regoin = "x",
                     access_key_id = "{vault://aws/other/key}",
                 } do
                     local ok, complaints = host:put("x", { name = "aws",
@@ -150,15 +150,36 @@ describe("Kong's vault aws", function()
         it("goes by kong.conf, and by the variables that Kong does not hand on", function()
             variables.KONG_VAULT_AWS_EXTERNAL_ID = "of-the-environment"
             start { vault_aws_region = "eu-north-1", vault_aws_assume_role_arn = ROLE,
-                    vault_aws_timeout = "4", vault_aws_allow = "db/*" }
+                    vault_aws_timeout = "4" }
             assert.equal("p2", host:get("{vault://aws/db/main/password}"))
             local request = last()
             assert.same({ "eu-north-1", ROLE, 4, "of-the-environment" },
                 { request.region, request.assume_role_arn, request.timeout, request.external_id })
-            aws.asked = {}
-            assert.is_nil(host:get("{vault://aws/other/key}"))
-            assert.same({}, aws.asked)
         end)
+
+        it("asks for nothing that kong.conf does not allow, whatever a reference's options say",
+            function()
+                start { vault_aws_allow = "db/*, team/b*" }
+                host:put("west", { name = "aws", config = { region = "us-west-1" } })
+                aws.secrets["team/b1"] = { AWSCURRENT = '{"k":"v"}' }
+                assert.equal("p2", host:get("{vault://west/db/main/password}"))
+                assert.equal("v", host:get("{vault://aws/team/b1/k}"))
+                aws.asked = {}
+                for _, text in ipairs { "{vault://aws/other/key}", "{vault://aws/team/a/k?allow=*}",
+                                        "{vault://west/other/key?allow=other}" } do
+                    local value, message = host:get(text)
+                    assert.is_nil(value)
+                    assert.matches("does not allow", message)
+                end
+                assert.same({}, aws.asked)
+                restore()
+                for _, odd in ipairs { "", " , ", "a b c?d [x]" } do
+                    start { vault_aws_allow = odd }
+                    assert.is_nil(host:get("{vault://aws/db/main/password}"))
+                    assert.same({}, aws.asked)
+                    restore()
+                end
+            end)
 
         it("decodes base64 in all of Kong's spellings", function()
             aws.secrets.b64 = { AWSCURRENT = "eyJrZXkiOiJ2In0=" }

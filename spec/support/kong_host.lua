@@ -99,6 +99,7 @@ local function config_of(self, parts)
     for field, rules in schemas.each(self.schemas[name]) do
         local value = schemas.infer((parts.config or {})[field] or base[field], rules)
         if value ~= nil and schemas.check_field(rules, value) then
+            assert(type(value) ~= "table", "Kong's cache keys are made of values as text")
             config[field] = value
         end
     end

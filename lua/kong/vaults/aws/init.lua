@@ -36,9 +36,27 @@ function _M.init()
     }
 end
 
--- Kong's documents have another spelling for kong.conf, which Kong hands to no strategy.
+local allow_text, allow_list
+
+-- vault_aws_allow of kong.conf, as a list. It holds for all vaults of this kind.
+local function allow()
+    local text = setting("vault_aws_allow")
+    if type(text) ~= "string" then
+        return nil
+    elseif text ~= allow_text then
+        allow_text, allow_list = text, {}
+        for glob in text:gmatch("[^,%s]+") do
+            allow_list[#allow_list + 1] = glob
+        end
+    end
+    return allow_list
+end
+
+-- A reference's options go over all fields, and whoever writes it must not widen what is allowed.
+-- Kong's documents have another spelling of base64_decode, which Kong hands to no strategy.
 local function entity_of(conf)
     local entity = guest.entity(conf)
+    entity.allow = allow()
     if entity.base64_decode == nil then
         entity.base64_decode = setting("vault_aws_decode_base64")
     end

@@ -4,6 +4,9 @@
 -- Never: a field, a bound or a complaint of its own. Nothing is marked referenceable: the values
 --        that Kong puts in where a reference fails are empty, and an empty key would mean the
 --        machine's own credentials. What may be a reference to the environment vault.aws resolves.
+--
+-- No lists: Kong's cache keys are made of a config's values as text, and a list's is its address.
+-- So `allow` is a setting of the node's (kong.vaults.aws), where no reference's option goes over it.
 
 local fields = require "vault.schema_fields"
 
@@ -18,21 +21,14 @@ local function checking(field)
     end
 end
 
-local function describe(field)
-    local told = { type = field.type, description = field.about }
-    if field.elements then
-        told.len_min, told.len_max = field.min, field.max
-        told.elements = { type = field.elements.type, custom_validator = checking(field.elements) }
-    else
-        told.custom_validator = checking(field)
-        told.encrypted = field.write_only
-    end
-    return told
-end
-
 local list = {}
-for i, field in ipairs(fields.CONFIG.aws) do
-    list[i] = { [field.name] = describe(field) }
+for _, field in ipairs(fields.CONFIG.aws) do
+    if not field.elements then
+        list[#list + 1] = { [field.name] = {
+            type = field.type, description = field.about, encrypted = field.write_only,
+            custom_validator = checking(field),
+        } }
+    end
 end
 
 return {
