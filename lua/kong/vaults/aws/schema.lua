@@ -6,7 +6,7 @@
 --        machine's own credentials. What may be a reference to the environment vault.aws resolves.
 --
 -- No lists: Kong's cache keys are made of a config's values as text, and a list's is its address.
--- So `allow` is a setting of the node's (kong.vaults.aws), where no reference's option goes over it.
+-- So `allow` is a setting of the node's (kong.vaults.aws); no reference's option goes over that.
 
 local fields = require "vault.schema_fields"
 
