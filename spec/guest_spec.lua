@@ -142,13 +142,29 @@ describe("guest", function()
             local key = "s:" .. require("vault.aws").settle({ resource = "db/main" }, {}).key
             dict:set(key, "of vault.cache")
             text(guest)
-            world:pass(11)
+            world:pass(4)
             dict:flush_expired()
             local left = {}
             for name, entry in pairs(dict.entries) do
                 left[name] = entry.value
             end
             assert.same({ [key] = "of vault.cache" }, left)
+        end)
+
+        it("leaves the worker's memory with the next fetch", function()
+            local guest, weak, get = worker(), setmetatable({}, { __mode = "v" }), aws.get
+            function aws.get(...)
+                weak[#weak + 1] = get(...)
+                return weak[#weak]
+            end
+            text(guest)
+            aws.secrets.other = { AWSCURRENT = "other" }
+            world:pass(1)
+            text(guest, "other")
+            collectgarbage()
+            collectgarbage()
+            assert.is_nil(weak[1])
+            assert.equal("other", weak[2].payload)
         end)
 
         it("counts whichever way the clock was set", function()

@@ -8,7 +8,6 @@
 -- A snapshot: { payload, binary, version_id, fetched: when its fetch began }.
 
 local aws = require "vault.aws"
-local bounded = require "vault.bounded"
 local config = require "vault.config"
 local core = require "vault.core"
 local cut = require "vault.cut"
@@ -25,13 +24,12 @@ local _M = {}
 
 local DICT, LOCKS = "vault_secrets", "vault_locks"
 local YOUNG = 1 -- seconds since a fetch began, in which what it brought is the answer
-local KEPT = 10 -- seconds in the dict, for whoever waited on another worker for a fetch to end
-local RECENT_MOST = 100 -- snapshots on this worker
+local KEPT = 3 -- seconds in the dict, for whoever waited on another worker for a fetch to end
 local WARN_EVERY = 60 -- seconds
 
 local host -- see begin()
 local locks_dict, shelf, splits
-local recent = bounded.new(RECENT_MOST) -- key -> snapshot
+local recent, tidied_at = {}, 0 -- key -> snapshot, of this worker
 local joined = false -- whether this is a worker that has joined the others
 local warned_at = -math.huge
 
@@ -119,7 +117,7 @@ end
 
 -- A snapshot that is the answer, or nil; and what is on the shelf, too old or not.
 local function at_hand(key)
-    local mine, shelved = recent.items[key], shelf:get(key)
+    local mine, shelved = recent[key], shelf:get(key)
     if mine and is_young(mine.fetched) then
         return mine, shelved
     end
@@ -135,6 +133,19 @@ local function peeking(key, known)
     end
 end
 
+-- Once a second, so that a crowd of secrets does not cost its square.
+local function tidy()
+    if is_young(tidied_at) then
+        return
+    end
+    tidied_at = ngx.now()
+    for key, snapshot in pairs(recent) do
+        if not is_young(snapshot.fetched) then
+            recent[key] = nil
+        end
+    end
+end
+
 -- A refusal is an answer, and shared for as long as one; an outage is none.
 local function keeping(settled, began)
     local key = settled.key
@@ -142,7 +153,8 @@ local function keeping(settled, began)
         if result then
             local snapshot = { payload = result.payload, binary = result.binary,
                                version_id = result.version_id, fetched = began }
-            recent:put(key, snapshot)
+            tidy()
+            recent[key] = snapshot
             shelf:put(key, snapshot, KEPT, settled.resource)
             shelf:drop_miss(key)
             return snapshot
