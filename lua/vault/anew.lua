@@ -19,49 +19,23 @@ local LOOKS_MOST = 6 -- that are told apart, the last two by turns: each has its
 local STAGE_FOR = 10 -- seconds for which a stage is kept at most
 local BATCH_MOST = 20
 
-local cache, numbers, now -- nil: nothing is cached (command line)
+local cache, numbers -- nil: nothing is cached (command line)
 
--- cache, now: as vault.resolve's; numbers: of vault.numbers
+-- cache: as vault.resolve's; numbers: of vault.numbers
 function _M.configure(options)
-    cache, numbers, now = options.cache, options.numbers, options.now
-end
-
--- A load for the cache, or what another worker fetches from now on; and what is known by now. Made
--- in a function that returns: see vault.resolve.
-local function loading(vault, policy)
-    local known = cache:newer(policy, 0)
-    local since = known and known.fetched or 0
-    return resolve.loading(vault, policy, function()
-        return cache:newer(policy, since)
-    end), known
+    cache, numbers = options.cache, options.numbers
 end
 
 -- Fetch the secret of `text` again, and give its value as it is then.
 -- string | nil, message, word
 function _M.refresh(text)
-    local began = now and now()
-    local found = held.find(text)
-    if not found then
-        held.doubt(text)
-        local value, message, word = resolve.get(text)
-        local failure, failure_word = held.failure(text)
-        if failure then
-            return nil, failure, failure_word
-        end
-        found = held.find(text)
-        if not found or found.snapshot.fetched and found.snapshot.fetched >= began then
-            return value, message, word
-        end
+    held.doubt(text)
+    local value, message, word = resolve.fresh(text)
+    local failure, failure_word = held.failure(text)
+    if failure then
+        return nil, failure, failure_word
     end
-    if not found.vault then -- a variable
-        return found.value
-    end
-    local policy = found.entry.policy
-    local snapshot, message, word = cache:fetch(policy, (loading(found.vault, policy)))
-    if not snapshot then
-        return nil, message, word
-    end
-    return resolve.get(text)
+    return value, message, word
 end
 
 -- What numbers know this version of a secret by.
@@ -105,7 +79,7 @@ function _M.look(text)
     local policy, before = found.entry.policy, found.snapshot.version_id
     local name = name_of(found)
     -- Another caller may have seen it, or another worker, and this one not have heard the news.
-    local load, snapshot = loading(found.vault, policy)
+    local load, snapshot = resolve.reloading(found.vault, policy)
     if not snapshot or snapshot.version_id == before then
         if numbers:get(COOL .. name) then
             return
@@ -146,7 +120,7 @@ function _M.get_stage(text, stage)
         return nil, message
     end
     local snapshot
-    snapshot, message = cache:get(policy, (loading(found.vault, policy)))
+    snapshot, message = cache:get(policy, (resolve.reloading(found.vault, policy)))
     local entry = cache.entries.items[policy.key]
     if entry then
         entry.idle = true -- it serves this one try: gauges of what is in use are not about it

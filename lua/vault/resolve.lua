@@ -54,8 +54,18 @@ function _M.loading(vault, settled, peek, most)
     end
 end
 
--- The whole secret: a snapshot, and what it was settled with. most: as above
-local function snapshot_of(vault, parts, most)
+-- What the cache fetches `policy` with whatever is at hand, or what another worker fetches from now
+-- on; and what is known by now. Made in a function that returns, as above.
+function _M.reloading(vault, policy)
+    local known = cache:newer(policy, 0)
+    local since = known and known.fetched or 0
+    return _M.loading(vault, policy, function()
+        return cache:newer(policy, since)
+    end), known
+end
+
+-- The whole secret: a snapshot, and what it was settled with. options: see read()
+local function snapshot_of(vault, parts, options)
     local settled, message, word = vault.strategy.settle(parts, vault.config)
     if not settled then
         return nil, message, word
@@ -63,33 +73,57 @@ local function snapshot_of(vault, parts, most)
     settled.vault = parts.id or parts.name
     settled.origin = nil -- it is kept for each secret, and nobody asks
     local snapshot
-    if cache then
-        snapshot, message, word = cache:get(settled,
-            _M.loading(vault, settled, peeking(settled), most))
-    else
+    if not cache then
         snapshot, message, word = vault.strategy.load(settled)
+    elseif options.fresh then
+        snapshot, message, word = cache:fetch(settled, (_M.reloading(vault, settled)))
+    else
+        snapshot, message, word = cache:get(settled,
+            _M.loading(vault, settled, peeking(settled), options.most))
     end
     return snapshot, message, word, settled
 end
 
+-- What was at hand lacks what is wanted of it, and the secret may have it by now: the secret anew,
+-- where AWS may be asked, or nil.
+local function look_again(vault, settled, snapshot)
+    if not cache or not cache.permit:may_look_again(settled, snapshot.fetched) then
+        return nil
+    end
+    return cache:fetch(settled, (_M.reloading(vault, settled)))
+end
+
+local function cut_out(vault, parts, settled, snapshot)
+    local value, message, word = cut.value(vault.strategy, settled, snapshot, parts)
+    local newer = not value and look_again(vault, settled, snapshot)
+    if newer then
+        snapshot = newer
+        value, message, word = cut.value(vault.strategy, settled, snapshot, parts)
+    end
+    return snapshot, value, message, word
+end
+
+-- options  most: seconds that it may take where the cache says nothing; fresh: whatever is at hand
 -- value, nil, nil, entry for `values` | nil, message, word; an entry too where only the cut failed
-local function read(vault, parts, most)
-    local snapshot, message, word, settled = snapshot_of(vault, parts, most)
+local function read(vault, parts, options)
+    local snapshot, message, word, settled = snapshot_of(vault, parts, options)
     if not snapshot then
         return nil, message, word
     end
-    local entry = { snapshot = snapshot, last = cache and cache_of.last_use(settled, snapshot),
-                    entry = cache and cache.entries.items[settled.key]
-                        or { key = settled.key, policy = settled },
-                    policy = settled, vault = vault, parts = parts }
-    entry.value, message, word = cut.value(vault.strategy, settled, snapshot, parts)
-    return entry.value, message, word, entry
+    local value
+    snapshot, value, message, word = cut_out(vault, parts, settled, snapshot)
+    return value, message, word, {
+        value = value, snapshot = snapshot, last = cache and cache_of.last_use(settled, snapshot),
+        entry = cache and cache.entries.items[settled.key]
+            or { key = settled.key, policy = settled },
+        policy = settled, vault = vault, parts = parts,
+    }
 end
 
 -- APISIX's names hold slashes, so where the name ends only AWS knows.
-local function read_split(vault, parts, most)
+local function read_split(vault, parts, options)
     return splits:read(parts, function(one)
-        return read(vault, one, most)
+        return read(vault, one, options)
     end)
 end
 
@@ -105,9 +139,10 @@ end
 local slow
 
 -- string | nil, message, word
-local function read_secret(vault, parts, text)
+local function read_secret(vault, parts, text, fresh)
     local read_it = parts.id and read_split or read
-    local value, message, word, entry = read_it(vault, parts, held.is_outdated(text) and PATIENCE)
+    local value, message, word, entry = read_it(vault, parts,
+        { most = held.is_outdated(text) and PATIENCE, fresh = fresh })
     if not cache then
         return value, message, word
     end
@@ -118,7 +153,7 @@ local function read_secret(vault, parts, text)
         end
         return value
     elseif not is_current then -- it is another one since
-        return slow(text)
+        return slow(text, fresh)
     end
     if entry then
         value = held.keep_old(text, entry, message)
@@ -139,7 +174,7 @@ local function read_variable(vault, parts, text)
     return value, message, word
 end
 
-function slow(text)
+function slow(text, fresh)
     local parts, message, word = reference_of.parse(text)
     local vault
     if parts then
@@ -149,10 +184,15 @@ function slow(text)
         held.remove(text)
         return nil, message, word
     end
-    return (vault.name == "env" and read_variable or read_secret)(vault, parts, text)
+    return (vault.name == "env" and read_variable or read_secret)(vault, parts, text, fresh)
 end
 
 -- The value of the reference `text`. See vault.get.
 _M.get = held.before(slow)
+
+-- The same, of its secret as it is from now on.
+function _M.fresh(text)
+    return slow(text, true)
+end
 
 return _M
