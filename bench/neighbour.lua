@@ -7,8 +7,9 @@
 -- Never: a pass or a fail.
 
 local batches = require "bench.support.batches"
-local gateway = require "spec.support.gateway"
 local http = require "spec.support.http"
+local median = require("bench.support.rounds").median
+local node = require "bench.support.node"
 local process = require "spec.support.process"
 local system = require "spec.support.system"
 
@@ -26,19 +27,6 @@ local SERVER = [[
         }
     }
 ]]
-
-local function start(fake)
-    return gateway.start {
-        dict = false, http = "lua_shared_dict vault_secrets 16m;", server = SERVER,
-        log_level = "warn",
-        before_init = ('package.path = "%s/?.lua;" .. package.path'):format(system.root()),
-        env = {
-            AWS_ACCESS_KEY_ID = "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY = "EXAMPLEKEY",
-            AWS_REGION = "us-east-1", AWS_ENDPOINT_URL_SECRETS_MANAGER = fake.url,
-            AWS_CA_BUNDLE = fake.ca,
-        },
-    }
-end
 
 -- The 99th percentile of the trivial location, in milliseconds: one connection, one request after
 -- the other.
@@ -74,11 +62,6 @@ function loads.other(one, fake)
     return p99
 end
 
-local function median(list)
-    table.sort(list)
-    return list[math.ceil(#list / 2)]
-end
-
 local function measure(one, fake)
     local p99 = { none = {}, worker = {}, other = {} }
     local over_other, over_none = {}, {}
@@ -96,15 +79,6 @@ local function measure(one, fake)
         median(over_none)))
 end
 
-local fake = batches.start(DELAY, REQUESTS)
-local started, one = pcall(start, fake)
-local ok, err = started, one
-if started then
-    ok, err = pcall(measure, one, fake)
-    if not ok then
-        io.stderr:write(one:error_log():sub(1, 2000))
-    end
-    one:stop()
-end
-fake.stop()
-assert(ok, err)
+batches.with({ delay = DELAY, requests = REQUESTS }, function(fake)
+    node.run(fake, { secrets = "16m", server = SERVER }, function(one) measure(one, fake) end)
+end)

@@ -7,8 +7,9 @@
 -- Never: a pass or a fail.
 
 local batches = require "bench.support.batches"
-local gateway = require "spec.support.gateway"
 local http = require "spec.support.http"
+local median = require("bench.support.rounds").median
+local node = require "bench.support.node"
 local system = require "spec.support.system"
 
 local DELAY = 0.005 -- seconds
@@ -17,7 +18,6 @@ local ROUNDS = 5
 local TTL = 1000 -- seconds; the clock is set forward by nearly as much
 
 local INIT = [[
-    package.path = "%s/?.lua;" .. package.path
     local now, ahead = ngx.now, ngx.shared.ahead
     ngx.now = function()
         return now() + (ahead:get("seconds") or 0)
@@ -45,22 +45,6 @@ local SERVER = [[
     }
 ]]
 
-local function start(fake, secrets)
-    return gateway.start {
-        dict = false, server = SERVER, log_level = "warn",
-        http = "lua_shared_dict vault_secrets 64m; lua_shared_dict vault_locks 16m;"
-            .. "lua_shared_dict ahead 1m;",
-        before_init = INIT:format(system.root(), secrets),
-        init = "refresh_rate = 0, max_entries = 20000, init_timeout = 60",
-        after_init = 'assert(require("vault").warmup(references))', timeout = 60,
-        env = {
-            AWS_ACCESS_KEY_ID = "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY = "EXAMPLEKEY",
-            AWS_REGION = "us-east-1", AWS_ENDPOINT_URL_SECRETS_MANAGER = fake.url,
-            AWS_CA_BUNDLE = fake.ca, KONG_VAULT_AWS_TTL = tostring(TTL),
-        },
-    }
-end
-
 local function round(one, fake, secrets)
     http.get(one.url .. "/use", { timeout = 60 })
     fake.reset()
@@ -74,40 +58,26 @@ local function round(one, fake, secrets)
              from_first = counts.last - counts.first }
 end
 
-local function median(list, field)
-    local values = {}
-    for i, each in ipairs(list) do
-        values[i] = each[field]
-    end
-    table.sort(values)
-    return values[math.ceil(#values / 2)]
-end
-
 local LINE = '{"bench":"renewal","secrets":%d,"rounds":%d,"wall_ms":%.1f,"from_first_call_ms":%.1f,'
     .. '"calls":%d,"least_ms":%.1f}'
 
-local function measure(secrets)
-    local fake = batches.start(DELAY)
-    local started, one = pcall(start, fake, secrets)
-    local ok, err = pcall(function()
-        assert(started, one)
-        local rounds = {}
-        for i = 1, ROUNDS do
-            rounds[i] = round(one, fake, secrets)
-        end
-        print(LINE:format(secrets, ROUNDS, median(rounds, "wall"), median(rounds, "from_first"),
-            median(rounds, "calls"), math.ceil(secrets / BATCH / IN_FLIGHT) * DELAY * 1e3))
-    end)
-    if started then
-        if not ok then
-            io.stderr:write(one:error_log():sub(1, 2000))
-        end
-        one:stop()
+local function measure(one, fake, secrets)
+    local rounds = {}
+    for i = 1, ROUNDS do
+        rounds[i] = round(one, fake, secrets)
     end
-    fake.stop()
-    assert(ok, err)
+    print(LINE:format(secrets, ROUNDS, median(rounds, "wall"), median(rounds, "from_first"),
+        median(rounds, "calls"), math.ceil(secrets / BATCH / IN_FLIGHT) * DELAY * 1e3))
 end
 
 for _, secrets in ipairs { 1000, 10000 } do
-    measure(secrets)
+    batches.with({ delay = DELAY }, function(fake)
+        node.run(fake, {
+            secrets = "64m", dicts = "lua_shared_dict vault_locks 16m; lua_shared_dict ahead 1m;",
+            before_init = INIT:format(secrets), server = SERVER, timeout = 60,
+            init = "refresh_rate = 0, max_entries = 20000, init_timeout = 60",
+            after_init = 'assert(require("vault").warmup(references))',
+            env = { KONG_VAULT_AWS_TTL = tostring(TTL) },
+        }, function(one) measure(one, fake, secrets) end)
+    end)
 end

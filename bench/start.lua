@@ -5,6 +5,7 @@
 -- Never: a pass or a fail; the first fetch (gateway.lua).
 
 local clock = require "bench.support.clock"
+local median = require("bench.support.rounds").median
 local system = require "spec.support.system"
 
 local ROUNDS = 25
@@ -25,11 +26,6 @@ for round = 0, ROUNDS do -- the first is for the disk
     end
 end
 
-local medians = {}
-for name, list in pairs(spent) do
-    table.sort(list)
-    medians[name] = list[math.ceil(#list / 2)]
-end
-
+local none = median(spent.none)
 print(('{"bench":"start","rounds":%d,"core_ms":%.2f,"vault_ms":%.2f,"luajit_ms":%.2f}'):format(
-    ROUNDS, medians.core - medians.none, medians.vault - medians.none, medians.none))
+    ROUNDS, median(spent.core) - none, median(spent.vault) - none, none))

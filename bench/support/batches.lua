@@ -1,7 +1,7 @@
 -- batches - a server that answers BatchGetSecretValue and GetSecretValue after some milliseconds.
 --
--- For:   renewal.lua: an nginx with TLS and Lua, which says how many calls there were and when the
---        last one was answered. start(): { url, ca, reset(), counts(), stop() }.
+-- For:   renewal.lua and neighbour.lua: an nginx with TLS and Lua, which says how many calls there
+--        were and when the last one was answered.
 -- Never: signatures checked: the server must not be what is measured.
 
 local cjson = require "cjson"
@@ -67,12 +67,14 @@ local CONTROL = [[
     }
 ]]
 
--- delay: seconds; requests: how many a connection is good for (a thousand million)
-function _M.start(delay, requests)
+-- Call use(server) while one runs: { url, ca, reset(), counts() }.
+--
+-- options  delay: seconds; requests: how many a connection is good for (a thousand million)
+function _M.with(options, use)
     local certificates, port = tls.make(), system.free_port()
     local server = nginx.start {
-        http = HTTP:format(requests or 1e9, port, certificates.cert, certificates.key,
-            ANSWER:format(delay), system.root()),
+        http = HTTP:format(options.requests or 1e9, port, certificates.cert, certificates.key,
+            ANSWER:format(options.delay), system.root()),
         server = CONTROL, log_level = "error",
     }
     local self = { url = "https://127.0.0.1:" .. port, ca = certificates.ca }
@@ -83,11 +85,10 @@ function _M.start(delay, requests)
     function self.counts()
         return cjson.decode(http.get(server.url .. "/counts").body)
     end
-    function self.stop()
-        server:stop()
-        certificates:remove()
-    end
-    return self
+    local ok, err = pcall(use, self)
+    server:stop()
+    certificates:remove()
+    assert(ok, err)
 end
 
 return _M

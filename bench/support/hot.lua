@@ -6,6 +6,7 @@
 
 local clock = require "bench.support.clock"
 local lrucache = require "resty.lrucache"
+local median = require("bench.support.rounds").median
 local vault = require "vault"
 
 local ROUNDS = 15
@@ -24,11 +25,6 @@ local function nanoseconds(run, times, count)
     local began = clock.milliseconds()
     run(times)
     return (clock.milliseconds() - began) * 1e6 / count
-end
-
-local function median(list)
-    table.sort(list)
-    return list[math.ceil(#list / 2)]
 end
 
 -- The medians of `runs` (name -> function(times)), of rounds in turn, each of `per` calls a time.
