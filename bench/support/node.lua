@@ -8,7 +8,7 @@ local system = require "spec.support.system"
 
 local _M = {}
 
--- Start one, have `measure`(one) measure, end it. Raises what measure raises; the log is shown then.
+-- Start one, have `measure`(one) measure, end it. Raises what measure raises, and shows the log.
 --
 -- server   { url, ca }: whom it asks; nil: the one of bench/support/upstream.lua
 -- options  gateway's; secrets: size of vault_secrets; dicts: further ones; env: further variables
