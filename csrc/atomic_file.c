@@ -251,6 +251,15 @@ static enum vault_status put(const struct target *target, const char *bytes, siz
     return VAULT_OK;
 }
 
+static void let_go(struct target *target)
+{
+    if (target->descriptor >= 0)
+        close(target->descriptor);
+    vault_free(target->temporary);
+    vault_free(target->folder);
+    vault_free(target->above);
+}
+
 enum vault_status vault_atomic_file_replace(const char *path, const char *bytes, size_t length,
                                             struct vault_message *why)
 {
@@ -263,10 +272,20 @@ enum vault_status vault_atomic_file_replace(const char *path, const char *bytes,
         status = check_old(&target);
     if (status == VAULT_OK)
         status = put(&target, bytes, length);
-    if (target.descriptor >= 0)
-        close(target.descriptor);
-    vault_free(target.temporary);
-    vault_free(target.folder);
-    vault_free(target.above);
+    let_go(&target);
     return status;
+}
+
+bool vault_atomic_file_may(const char *path)
+{
+    struct vault_message ignored = {0};
+    struct target target = {.path = path, .descriptor = -1, .why = &ignored};
+    bool may = split(&target) == VAULT_OK;
+
+    if (may && faccessat(AT_FDCWD, target.folder, F_OK, AT_EACCESS) == 0)
+        may = faccessat(AT_FDCWD, target.folder, R_OK | W_OK | X_OK, AT_EACCESS) == 0;
+    else if (may)
+        may = errno == ENOENT && faccessat(AT_FDCWD, target.above, W_OK | X_OK, AT_EACCESS) == 0;
+    let_go(&target);
+    return may;
 }

@@ -7,6 +7,7 @@
 #ifndef VAULT_ATOMIC_FILE_H
 #define VAULT_ATOMIC_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "message.h"
@@ -27,5 +28,9 @@
 VAULT_MUST_CHECK enum vault_status vault_atomic_file_replace(const char *path, const char *bytes,
                                                              size_t length,
                                                              struct vault_message *why);
+
+/* Whether this process may make files in the folder of `path`, or make that folder where only it is
+ * missing: then a replacement is not denied. Nothing is changed. False without memory, too. */
+bool vault_atomic_file_may(const char *path);
 
 #endif

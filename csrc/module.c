@@ -288,6 +288,7 @@ static const luaL_Reg functions[] = {
     {"credentials", vault_lua_credentials},
     {"credential_files", vault_lua_credential_files},
     {"readable", vault_lua_readable},
+    {"replaceable", vault_lua_replaceable},
     {"read_file", vault_lua_read_file},
     {"replace_file", vault_lua_replace_file},
     {"process", vault_lua_process},

@@ -70,6 +70,9 @@ int vault_lua_credential_files(lua_State *state);
 /* core.readable(path) -> boolean: whether this process may read that file */
 int vault_lua_readable(lua_State *state);
 
+/* core.replaceable(path) -> boolean: whether this process may write into that file's folder */
+int vault_lua_replaceable(lua_State *state);
+
 /* core.read_file(path) -> text | nil, message, word: a regular file of 1 MB at most */
 int vault_lua_read_file(lua_State *state);
 

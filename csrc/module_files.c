@@ -82,6 +82,12 @@ int vault_lua_readable(lua_State *state)
     return 1;
 }
 
+int vault_lua_replaceable(lua_State *state)
+{
+    lua_pushboolean(state, vault_atomic_file_may(check_path(state, 1)));
+    return 1;
+}
+
 static int bytes_gc(lua_State *state)
 {
     vault_buffer_free(luaL_checkudata(state, 1, BYTES_TYPE));

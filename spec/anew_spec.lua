@@ -31,6 +31,48 @@ describe("anew", function()
             return node:run(function() return worker.vault.refresh(text) end, phase)
         end
 
+        it("tells what a vault's new config comes to, though the old value serves", function()
+            local text = "{vault://my-aws/db/user}"
+            local function with(region)
+                one.vaults.configure { entities = {
+                    { prefix = "my-aws", name = "aws", config = { region = region } },
+                } }
+                one.resolve.forget("my-aws")
+            end
+            with("us-east-1")
+            assert.equal("u1", get(one, text))
+            for _, word in ipairs { "not_found", "timeout" } do
+                aws.word = function() return word end
+                with("us-west-2")
+                assert.equal("u1", get(one, text))
+                local _, message, seen = refresh(one, text)
+                assert.equal(word, seen)
+                assert.matches("planted " .. word, message)
+                assert.equal("u1", get(one, text))
+                aws.word = function() end
+                node:rotate("db", '{"user":"u2"}')
+                assert.equal("u2", refresh(one, text))
+                aws.secrets.db.AWSCURRENT = '{"user":"u1"}'
+                assert.equal("u1", refresh(one, text))
+            end
+        end)
+
+        it("fetches what has no value so far, once", function()
+            local text = "{vault://aws/db/late}"
+            for _, apisix in ipairs { false, true } do
+                text = apisix and "$secret://aws/john/db/late" or text
+                aws.secrets.db = { AWSCURRENT = '{"user":"u1"}' }
+                if apisix then
+                    one = node:start_worker { vaults = { { prefix = "john", name = "aws" } } }
+                end
+                assert.is_nil(get(one, text))
+                aws.secrets.db.AWSCURRENT = '{"late":"v"}'
+                node:calls()
+                assert.equal("v", refresh(one, text))
+                assert.equal(1, (node:calls()))
+            end
+        end)
+
         it("fetches what is at hand again, for all workers", function()
             assert.equal("u1", get(one, USER))
             assert.equal("u1", get(two, USER))

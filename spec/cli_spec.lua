@@ -141,6 +141,71 @@ describe("bin/vaults", function()
         end)
     end)
 
+    describe("with --vaults", function()
+        local path
+
+        setup(function()
+            path = folder .. "/vaults.yaml"
+            system.write(path, ([[
+_format_version: "3.0"
+vaults:
+- name: aws
+  prefix: own-keys
+  config:
+    region: us-east-1
+    access_key_id: %s
+    secret_access_key: %s
+- name: env
+  prefix: prefixed
+  config:
+    prefix: APP_
+]]):format(aws.ACCESS_KEY, aws.SECRET_KEY))
+        end)
+
+        local function without_keys()
+            local env = fake:env { ONE_REF = "{vault://own-keys/filed/k}",
+                                   APP_ONE = "of an entity" }
+            env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY, env.AWS_REGION = nil, nil, nil
+            return env
+        end
+
+        it("a reference may name the vaults of a file", function()
+            fake:put("filed", '{"k":"v"}')
+            local env = without_keys()
+            shows("v", { "get", "--vaults", path, "{vault://own-keys/filed/k}" }, env)
+            fake:put("whole", "w")
+            shows("w", { "get", "--vaults", path, "$secret://aws/own-keys/whole" }, env)
+            shows("of an entity", { "get", "--vaults", path, "prefixed/one" }, env)
+            for _, options in ipairs { { "--vaults", path }, { "--vaults", path, "--keep-aws" },
+                                       { "--keep-aws", "--vaults", path } } do
+                local words = { "exec", unpack(options) }
+                for _, word in ipairs { "--", "printenv", "ONE_REF" } do
+                    words[#words + 1] = word
+                end
+                shows("v\n", words, env)
+            end
+            fails("unknown_vault", { "get", "own-keys/filed/k" }, env)
+            fails("unknown_vault", { "get", "--vaults", path, "others/filed/k" }, env)
+        end)
+
+        it("explain tells of that vault, and not its keys", function()
+            local ended = run({ "explain", "--vaults", path, "own-keys/filed/k" }, without_keys())
+            assert.equal(0, ended.code)
+            assert.matches("\n  source +the vault's own keys\n", ended.out)
+            assert.falsy(ended.out:find(aws.SECRET_KEY, 1, true))
+            assert.falsy(ended.out:find(aws.ACCESS_KEY, 1, true))
+        end)
+
+        it("a file that is not right is an error, without what is in it", function()
+            local bad = folder .. "/bad.yaml"
+            system.write(bad, '_format_version: "3.0"\nvaults:\n- name: aws\n  prefix: p-q\n'
+                .. "  config:\n    secret_access_key: [canary]\n")
+            assert.matches("bad.yaml: line 5: ", fails("bad_config",
+                { "get", "--vaults", bad, "env/one" }, { ONE = "1" }))
+            fails("bad_config", { "exec", "--vaults", folder .. "/none", "--", "true" }, {})
+        end)
+    end)
+
     -- What it tells of AWS: cli_explain_spec.
     it("explain tells of a reference, aligned, and not its value", function()
         shows([[
@@ -183,11 +248,13 @@ value
                                      { "exec", "true" }, { "exec", "--keep-aws" },
                                      { "exec", "--keep-aws", "true" },
                                      { "exec", "--keep-aws", "--" },
-                                     { "exec", "--other", "--", "true" } } do
+                                     { "exec", "--other", "--", "true" },
+                                     { "get", "--vaults", "f" }, { "get", "--vaults", "", "env/x" },
+                                     { "exec", "--vaults", "--", "true" } } do
             local ended = run(arguments)
             assert.equal(1, ended.code)
             assert.equal("", ended.out)
-            assert.matches("^usage: vaults get REFERENCE\n", ended.err)
+            assert.matches("^usage: vaults get %[%-%-vaults FILE%] REFERENCE\n", ended.err)
         end
     end)
 

@@ -26,6 +26,7 @@ describe("files", function()
                 return found.list, found.list and 65534 or "planted"
             end,
             readable = function(path) return not denied[path] end,
+            replaceable = function(path) return not denied[path] end,
         } })
     end)
     after_each(function()
@@ -101,6 +102,20 @@ describe("files", function()
             go(list, list, "/1")
         end
         assert.same({}, logged)
+    end)
+
+    it("says that the worker cannot keep vaults", function()
+        found.list = {}
+        files.remember(nil, "/folder/st\nate")
+        files.check()
+        assert.same({}, logged)
+        denied["/folder/st\nate"] = true
+        files.check()
+        assert.same({ "warn: vault: the worker (user 65534) cannot write /folder/st\\x0aate "
+            .. "(init's state): the vaults cannot be changed while nginx runs" }, logged)
+        files.remember()
+        files.check()
+        assert.equal(1, #logged)
     end)
 
     it("does nothing where init was not called", function()

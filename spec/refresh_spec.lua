@@ -62,6 +62,24 @@ describe("refresh", function()
             assert.equal(1000, one.counts["vault_refresh_lag_seconds_count"])
         end)
 
+        it("is not shared out by two workers that begin at the same moment", function()
+            local one = fleet.new { workers = 2 }
+            one:warm(40)
+            one.clock = one.clock + 58
+            local add, other, claims = one.dict.safe_add, one.workers[2].refresh, 0
+            function one.dict.safe_add(...)
+                claims = claims + 1
+                if claims == 10 then
+                    other:step()
+                end
+                return add(...)
+            end
+            one.workers[1].refresh:step()
+            assert.is_true(claims > 40)
+            one:pass(1)
+            assert.equal(2, #one:calls("batch"))
+        end)
+
         it("is done once per ttl by 4 workers, and by none at the same time", function()
             local one = fleet.new { workers = 4 }
             one:warm(1000)

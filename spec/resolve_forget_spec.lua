@@ -44,7 +44,8 @@ describe("a vault that changes", function()
         with { region = "eu-west-1", ttl = 60, resurrect_ttl = 100 }
         told = 0
         one.resolve.configure { cache = one.cache, dict = one.dict, now = one.world.ngx.now,
-                                on_change = function() told = told + 1 end }
+                                on_change = function() told = told + 1 end,
+                                warn = function(message) table.insert(one.warned, message) end }
         assert.equal("eu", one.resolve.get(USER))
         assert.equal("eu-p", one.resolve.get(PASSWORD))
         one:asked()
@@ -129,14 +130,37 @@ describe("a vault that changes", function()
         one:fails("timeout", USER)
     end)
 
-    for _, word in ipairs { "not_found", "access_denied", "credentials_refused" } do
-        it("says what AWS has against the new config: " .. word, function()
-            answers["us-west-2"] = word
-            with { region = "us-west-2" }
-            one:fails(word, USER)
-            one:fails(word, USER)
-        end)
+    for _, word in ipairs { "not_found", "access_denied", "credentials_refused", "bad_config" } do
+        it("serves the old values where the new config is wrong, and says so once: " .. word,
+            function()
+                answers["us-west-2"] = word
+                with { region = word == "bad_config" and "$env://NOT_SET" or "us-west-2" }
+                for _ = 1, 40 do
+                    assert.same({ "eu" }, { one.resolve.get(USER) })
+                    assert.same({ "eu-p" }, { one.resolve.get(PASSWORD) })
+                    one.world:pass(0.5)
+                end
+                assert.is_true(#one:asked() <= 2 * 20 / 5)
+                assert.equal(2, #one.warned)
+                for _, warning in ipairs(one.warned) do
+                    assert.matches("; what it was before its vault changed stays in use$", warning)
+                end
+                one.world:pass(150)
+                one:fails(word, USER)
+            end)
     end
+
+    it("takes both fields of one secret at once, when its config comes to something", function()
+        answers["us-west-2"] = "not_found"
+        with { region = "us-west-2" }
+        assert.equal("eu", one.resolve.get(USER))
+        one.world:pass(3)
+        assert.equal("eu-p", one.resolve.get(PASSWORD))
+        answers["us-west-2"] = '{"user":"us","password":"us-p"}'
+        one.world:pass(2.5)
+        assert.equal("us", one.resolve.get(USER))
+        assert.equal("us-p", one.resolve.get(PASSWORD))
+    end)
 
     it("says that its new secret has no such key, or that it allows it no more", function()
         answers["us-west-2"] = '{"user":"us"}'
@@ -145,8 +169,6 @@ describe("a vault that changes", function()
         one:fails("key_not_found", PASSWORD)
         with { region = "us-west-2", allow = { "other" } }
         one:fails("refused", USER)
-        with { region = "$env://NOT_SET" }
-        one:fails("bad_config", USER)
     end)
 
     it("gives no values of two configs where one of them comes late", function()

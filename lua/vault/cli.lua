@@ -15,10 +15,10 @@ local vaults = require "vault.vaults"
 local _M = {}
 
 local USAGE = [[
-usage: vaults get REFERENCE
-       vaults exec [--keep-aws] -- PROGRAM [ARGUMENT...]
+usage: vaults get [--vaults FILE] REFERENCE
+       vaults exec [--vaults FILE] [--keep-aws] -- PROGRAM [ARGUMENT...]
        vaults check FILE
-       vaults explain REFERENCE
+       vaults explain [--vaults FILE] REFERENCE
 
   get      print the value of a reference: "{vault://aws/name/key}", "$secret://aws/id/name/key",
            or the short form aws/name/key
@@ -27,6 +27,7 @@ usage: vaults get REFERENCE
   check    print what is wrong with a declarative file of vaults, by line
   explain  print how a reference's value is found, or why it is not, step by step; never the value
 
+With --vaults a reference may name the vaults of that file, a declarative one or a gateway's state.
 The exit status is 0 where all is well, or it is 1 and one line on standard error says why. With
 exec it is PROGRAM's; 127 where there is no such program, 126 where it cannot be executed.
 ]]
@@ -58,6 +59,22 @@ local function from(words, first)
     return rest
 end
 
+-- What `words` begin with of `known` (name -> how many words follow it: 0 or 1), and the rest of
+-- them; nil: it is called in another way.
+local function options_of(words, known)
+    local options, at = {}, 1
+    while known[words[at]] do
+        local name = words[at]
+        at = at + known[name]
+        options[name] = words[at]
+        if not words[at] or words[at] == "" then
+            return nil
+        end
+        at = at + 1
+    end
+    return options, from(words, at)
+end
+
 -- Each takes the words after its name, out and err, and returns the exit status; nil: it is called
 -- in another way.
 local commands = {}
@@ -65,14 +82,15 @@ local commands = {}
 -- Make a command of `run`(text, out, err), which takes a reference and needs the engine.
 local function of_reference(run)
     return function(words, out, err)
-        if #words ~= 1 then
+        local options, rest = options_of(words, { ["--vaults"] = 1 })
+        if not options or #rest ~= 1 then
             return nil
         end
-        local ok, message, word = vault.init()
+        local ok, message, word = vault.init { vaults = options["--vaults"] }
         if not ok then
             return fail(err, message, word)
         end
-        return run(reference.short(words[1]), out, err)
+        return run(reference.short(rest[1]), out, err)
     end
 end
 
@@ -102,17 +120,16 @@ function commands.check(words, out, err)
 end
 
 function commands.exec(words, _, err)
-    local keep_aws = words[1] == "--keep-aws"
-    local first = keep_aws and 3 or 2
-    if words[first - 1] ~= "--" or not words[first] then
+    local options, rest = options_of(words, { ["--vaults"] = 1, ["--keep-aws"] = 0 })
+    if not options or rest[1] ~= "--" or not rest[2] then
         return nil
     end
-    local ok, message, word = vault.init()
+    local ok, message, word = vault.init { vaults = options["--vaults"] }
     if not ok then
         return fail(err, message, word)
     end
     local status
-    status, message, word = exec.exec(from(words, first), keep_aws)
+    status, message, word = exec.exec(from(rest, 2), options["--keep-aws"] ~= nil)
     fail(err, message, word)
     return status
 end

@@ -1,7 +1,7 @@
--- files - what root could read at start and a worker's user cannot.
+-- files - what root could read at start and a worker's user cannot; what that user cannot write.
 --
 -- For:   remembering in the master which files of the credential chain it can read; saying in a
---        worker, by name, which of them the worker cannot.
+--        worker, by name, which of them the worker cannot, and whether it can keep vaults.
 -- Never: which files those are (C's), a byte of any; stopping anything: it is a warning.
 
 local core = require "vault.core"
@@ -14,8 +14,8 @@ local _M = {}
 local PATH_SHOW = 256
 
 -- Of the master, inherited by its workers: a list of what it could read, all paths by name, and
--- init's file of certificates. nil where vault.init was not called.
-local could_read, paths, certificates
+-- init's file of certificates and file of vaults. nil where vault.init was not called.
+local could_read, paths, certificates, state
 
 local function by_name(files)
     local found = {}
@@ -39,10 +39,11 @@ local function is_elsewhere(file, here)
     return false
 end
 
--- Call in init. ca_file: the file of trusted certificates, or nil.
-function _M.remember(ca_file)
+-- Call in init. ca_file: the file of trusted certificates, or nil; state_file: that in which the
+-- workers keep vaults, or nil.
+function _M.remember(ca_file, state_file)
     local files = core.credential_files(ca_file)
-    could_read, paths, certificates = {}, by_name(files or {}), ca_file
+    could_read, paths, certificates, state = {}, by_name(files or {}), ca_file, state_file
     for _, file in ipairs(files or {}) do
         if file.readable then
             could_read[#could_read + 1] = file
@@ -64,6 +65,11 @@ function _M.check()
                 quote(file.path, PATH_SHOW), " (", file.name, "), which the master could: ",
                 file.lost)
         end
+    end
+    if state and not core.replaceable(state) then
+        ngx.log(ngx.WARN, "vault: the worker (user ", user, ") cannot write ",
+            quote(state, PATH_SHOW), " (init's state): the vaults cannot be changed while nginx ",
+            "runs")
     end
 end
 

@@ -7,56 +7,109 @@
 -- reference -> { value, snapshot, entry, last, policy, vault, parts }: last is when the snapshot
 -- stops to serve this reference, renewed or not; entry is the cache's, or as good as that. spoilt:
 -- the value is of a version before the snapshot's. outdated: its vault has another config since,
--- and a stand-in is in the place of the snapshot. An environment variable has a prefix instead of
+-- and a stand-in is in the place of the snapshot: this one, which all have that are outdated by the
+-- same change, or after a refusal one of its own; failure: what the new config came to, { message,
+-- word }. An environment variable has a prefix instead of
 -- policy, vault and parts.
 
 local bounded = require "vault.bounded"
 local cache_of = require "vault.cache"
+local clear = require "table.clear"
 local core = require "vault.core"
 
 local _M = {}
 
 local MOST = 10000
-local RETRY = 0.25 -- seconds until what did not come for a new config is tried again
+local HEAT = 200 -- calls; LuaJIT finds 56 often
+local WINDOW = 0.1 -- seconds for which what is hot is not looked at again
+-- Seconds until what did not come for a new config is tried again; what AWS refused.
+local RETRY, RETRY_REFUSED = 0.25, 5
 local NOT_YET = { pending = true, cancelled = true } -- and the words that may be tried again
+local FORBIDDEN = "refused" -- by the new config itself: at once
 -- The environment is what it was at start.
 local FOR_EVER = { good_until = math.huge, version_id = "" }
 
 local values = bounded.new(MOST)
+-- reference -> value of those that were asked for a moment ago, all of them good for as long as the
+-- moment lasts: one look-up and one look at the clock, whatever else is known of them.
+local hot, hot_from, hot_until = {}, 0, 0
 local hits = 0
 local now = os.time
 local warn, on_change = function() end, function() end
+
+-- In the place of a snapshot that is not the vault's any more.
+local function stand_in(good_until)
+    return { good_until = good_until, fetched = 0, version_id = "" }
+end
 
 -- now: function() -> seconds; warn: function(message); on_change: function(), some value is not
 -- what it was; max_entries. What was held is forgotten: it came of other vaults.
 function _M.configure(options)
     now, warn, on_change = options.now, options.warn or warn, options.on_change or on_change
     values = bounded.new(options.max_entries or MOST)
+    _M.cool()
 end
 
 -- Forget what this worker holds.
 function _M.clear()
     values:clear()
+    _M.cool()
+end
+
+-- Hot ---------------------------------------------------------------------------------------------
+
+-- What is hot may not be what it was: it is looked at again.
+function _M.cool()
+    clear(hot)
+    hot_until = 0
+end
+
+-- The value of `text` where it is held and good, or nil. It is hot from then on.
+local function warm(text)
+    local held = values.items[text]
+    local moment = now()
+    local good_until = held and math.min(held.snapshot.good_until, held.last) or 0
+    if good_until <= moment then
+        return nil
+    end
+    held.used, held.entry.used = true, true
+    if moment >= hot_until or moment < hot_from then
+        clear(hot)
+        hot_from, hot_until = moment, moment + WINDOW
+    end
+    if good_until >= hot_until then
+        hot[text] = held.value
+    end
+    hits = hits + 1
+    return held.value
+end
+
+-- Have LuaJIT compile `get`, a function of before() or one that calls it, by the hot case. It
+-- compiles a function as it finds it when it has been called often: by a cold case the trace would
+-- end in reading, and each hot call would enter it and leave it again, for five times the price
+-- (run). The calls come from C, so that it is this function that is compiled and not one around it.
+function _M.heat(get)
+    local text = "x"
+    hot[text], hot_from, hot_until = text, 0, math.huge
+    string.gsub(text:rep(HEAT), text, get)
+    _M.cool()
+    hits = 0
 end
 
 -- function(text) -> the value of `text` where it is held and good; else what `read` returns for it.
--- One function: LuaJIT compiles a call that returns into it, but not at once.
 function _M.before(read)
     return function(text)
-        local hot = values.items[text]
-        if hot then
+        local value = hot[text]
+        if value then
             local moment = now()
-            if hot.snapshot.good_until > moment and hot.last > moment then
-                local entry = hot.entry
-                if not entry.used then
-                    entry.used = true
-                end
-                if not hot.used then
-                    hot.used = true
-                end
+            if moment < hot_until and moment >= hot_from then -- clocks are set back, too
                 hits = hits + 1
-                return hot.value
+                return value
             end
+        end
+        value = warm(text)
+        if value then
+            return value
         end
         return read(text)
     end
@@ -79,7 +132,26 @@ end
 
 function _M.is_outdated(text)
     local held = values.items[text]
-    return held ~= nil and held.outdated == true
+    return held ~= nil and held.outdated ~= nil
+end
+
+-- Have what is outdated of `text` tried again when it is wanted next.
+function _M.doubt(text)
+    local held = values.items[text]
+    if held and held.outdated then
+        held.snapshot = stand_in(0)
+        hot[text] = nil
+    end
+end
+
+-- What the new config came to, where what is held of `text` is of the one before.
+-- message, word | nil
+function _M.failure(text)
+    local held = values.items[text]
+    if held and held.outdated and held.failure then
+        return held.failure.message, held.failure.word
+    end
+    return nil
 end
 
 -- A list of { vault (its prefix), reference, fetched }, one for each secret of a vault.
@@ -125,7 +197,11 @@ function _M.put(text, held)
     local old = values.items[text]
     values:put(text, held)
     if old and old.outdated then
-        old.snapshot.good_until = 0
+        old.outdated.good_until = 0
+        for refused, own in pairs(old.outdated.refused) do
+            own.good_until, old.outdated.refused[refused] = 0, nil
+        end
+        _M.cool()
         on_change()
     end
 end
@@ -137,13 +213,15 @@ end
 
 function _M.remove(text)
     values:remove(text)
+    hot[text] = nil
 end
 
 -- The vault `prefix` has another config, or is gone: its values are to be read anew when they are
 -- wanted next. Until that comes to something they serve, so that a change is no moment without
 -- values.
 function _M.outdate(prefix)
-    local stand_in = { good_until = 0, fetched = 0, version_id = "" }
+    local common = stand_in(0)
+    common.refused = {} -- reference -> its own stand-in
     for text, held in pairs(values.items) do
         if held.prefix == prefix then
             values:remove(text)
@@ -151,9 +229,10 @@ function _M.outdate(prefix)
             if not (held.outdated or held.spoilt) then
                 held.last = cache_of.last_use(held.policy, held.snapshot)
             end
-            held.snapshot, held.outdated = stand_in, true
+            held.snapshot, held.outdated, held.failure, held.warned = common, common, nil, nil
         end
     end
+    _M.cool()
 end
 
 local function is_passing(word)
@@ -161,19 +240,28 @@ local function is_passing(word)
     return NOT_YET[word] or row ~= nil and row.may_retry
 end
 
--- Nothing came for `text`, for the reason `word`. The value of the config before, where that may be
--- different soon; else it goes.
-function _M.serve_outdated(text, word)
+-- Nothing came for `text`, for the reason `word`: the value of the config before, until it would
+-- have been too old anyway. A config that is wrong is no reason to be without values.
+function _M.serve_outdated(text, message, word)
     local old = values.items[text]
     if not (old and old.outdated) then
         return nil
+    elseif word == FORBIDDEN or old.last <= now() then
+        _M.remove(text)
+        return nil
     end
-    if is_passing(word) and old.last > now() then
+    old.failure = { message = message, word = word }
+    if is_passing(word) then
         old.snapshot.good_until = now() + RETRY
         return old.value
     end
-    values:remove(text)
-    return nil
+    if not old.warned then
+        old.warned = true
+        warn(message .. "; what it was before its vault changed stays in use")
+    end
+    old.snapshot = stand_in(now() + RETRY_REFUSED) -- others of that vault may be luckier
+    old.outdated.refused[text] = old.snapshot
+    return old.value
 end
 
 -- What came for `text` is `held` without a value: a new version that cannot be used, for what
@@ -183,7 +271,7 @@ function _M.keep_old(text, held, message)
     if not old or not old.policy then
         return nil
     elseif old.outdated then
-        values:remove(text)
+        _M.remove(text)
         return nil
     elseif not old.spoilt then
         old.last = cache_of.last_use(old.policy, old.snapshot) -- it may have been renewed since

@@ -13,6 +13,7 @@ local entities = require "vault.entities"
 local environment = require "vault.environment"
 local fetch = require "vault.fetch"
 local files = require "vault.files"
+local held = require "vault.held"
 local node = require "vault.node"
 local reference = require "vault.reference"
 local resolve = require "vault.resolve"
@@ -86,10 +87,15 @@ function _M.init(options)
     if ngx and ngx.shared then
         node.configure { dict = options.dict, max_entries = options.max_entries,
                          rate = options.refresh_rate }
-        files.remember(ca_file)
         ngx.log(ngx.INFO, core.about())
     end
-    local ok, message, word = vaults.configure(node.vault_settings(options))
+    local vault_settings = node.vault_settings(options)
+    if ngx and ngx.shared then
+        files.remember(ca_file, vault_settings.state)
+        held.heat(resolve.get)
+        held.heat(_M.get)
+    end
+    local ok, message, word = vaults.configure(vault_settings)
     if ok then
         ok, message, word = core.check()
     end

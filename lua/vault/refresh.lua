@@ -19,6 +19,9 @@ local BATCHES_MOST = 4 -- in flight by one worker
 local DENIED, DENIED_FOR = "d:", 86400 -- seconds in which a refused batch is not tried again
 local IDLE_LEAST = 3600 -- seconds without use after which a secret is not renewed any more
 local LOOK_AGAIN = 1 -- seconds until one that another worker renews is looked at again
+-- Two workers that gathered at the same time would share out what is one batch.
+local GATHER, GATHER_MOST = "gather:", 2 -- a lock for each group; seconds
+local GATHER_AGAIN = 0.005 -- seconds until one that another worker had is asked for again
 local SINGLES_PER_SLOT = 20 -- single fetches cost the pace of one batch
 -- Where the ttl is short, a fifth of it is no time for beats, pace and AWS.
 local SHORT, LAST, LAST_OF_SHORT = 4, 0.2, 0.4 -- seconds; parts of the ttl
@@ -231,6 +234,7 @@ local function ending_batch(self, items)
             heed(self, items[1].entry.policy, word)
             end_failed_batch(self, items, word)
         end
+        self:step()
     end
 end
 
@@ -241,6 +245,7 @@ local function ending_single(self, item)
             self.brake:throttled(item.entry.policy.group)
         end
         end_one(self, item, result, message, word)
+        self:step()
     end
 end
 
@@ -285,16 +290,17 @@ local function pace(self, name, by_batch)
     return wait
 end
 
+-- Whether as many are in flight as may be: the end of one begins the next.
+local function is_busy(self, by_batch)
+    if by_batch then
+        return self.batches >= BATCHES_MOST
+    end
+    return self.singles >= self.singles_most
+end
+
 -- Seconds until a fetch of `group` may begin; 0: it is to begin now. While the circuit is open: one
 -- in each of its periods.
 local function wait_of(self, group, by_batch)
-    local under_way, most = self.singles, self.singles_most
-    if by_batch then
-        under_way, most = self.batches, BATCHES_MOST
-    end
-    if under_way >= most then
-        return math.huge
-    end
     if self.brake:is_open(group) then
         return self.brake:may_probe(group) and 0 or math.huge
     end
@@ -302,7 +308,7 @@ local function wait_of(self, group, by_batch)
 end
 
 -- Begin one fetch out of `lane`: 0; or the seconds until one may begin; or nil: none is due.
-local function begin_next(self, group, lane, by_batch)
+local function begin_one(self, group, lane, by_batch)
     local item = take_next(self, lane, "due")
     if not item then
         return nil
@@ -326,6 +332,26 @@ local function begin_next(self, group, lane, by_batch)
     return 0
 end
 
+local function begin_next(self, group, lane, by_batch)
+    local _, moment = lane.due:first()
+    if not moment or moment > self.now() then
+        return nil
+    elseif is_busy(self, by_batch) then
+        return math.huge
+    elseif not by_batch then
+        return begin_one(self, group, lane, false)
+    end
+    local token, holder = self.locks:take(GATHER .. group, GATHER_MOST)
+    if holder then
+        return GATHER_AGAIN
+    end
+    local wait = begin_one(self, group, lane, by_batch)
+    if token then
+        self.locks:release(GATHER .. group, token)
+    end
+    return wait
+end
+
 local function begin_all(self, group, lane, by_batch)
     local wait
     repeat
@@ -334,7 +360,8 @@ local function begin_all(self, group, lane, by_batch)
     return wait or math.huge
 end
 
--- Begin what is due and may begin. Never waits; to be called every tenth of a second or so.
+-- Begin what is due and may begin. Never waits; to be called every tenth of a second or so, and
+-- called whenever a fetch has ended.
 -- Seconds until more may begin, where the pace held something back; else math.huge.
 function methods:step()
     local wait = math.huge

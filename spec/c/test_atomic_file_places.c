@@ -62,6 +62,37 @@ static void test_denied(void **state)
     assert_int_equal(count_in(path_of("roots")), 1);
 }
 
+static int may(const char *path)
+{
+    return vault_atomic_file_may(path);
+}
+
+static void test_may(void **state)
+{
+    (void)state;
+    assert_int_equal(chmod(folder, 0755), 0);
+    assert_int_equal(mkdir(path_of("closed"), 0755), 0);
+    assert_int_equal(mkdir(path_of("open"), 0777), 0);
+    assert_int_equal(chmod(path_of("open"), 0777), 0);
+    put(path_of("open/file"), "old", 0600);
+    if (geteuid() != 0)
+        assert_int_equal(chmod(path_of("closed"), 0555), 0);
+    assert_int_equal(as_nobody(may, path_of("open/file")), 1);
+    assert_int_equal(as_nobody(may, path_of("open/new")), 1);
+    assert_int_equal(as_nobody(may, path_of("open/below/new")), 1);
+    assert_int_equal(as_nobody(may, path_of("open/below/below/new")), 0);
+    assert_int_equal(as_nobody(may, path_of("open/file/new")), 0);
+    assert_int_equal(as_nobody(may, path_of("open/")), 0);
+    assert_int_equal(as_nobody(may, path_of("closed/new")), 0);
+    assert_int_equal(as_nobody(may, path_of("closed/below/new")), 0);
+    assert_int_equal(chmod(path_of("closed"), 0755), 0);
+    assert_int_equal(count_in(path_of("open")), 1);
+    assert_true(vault_atomic_file_may(path_of("closed/new")));
+    (void)vault_alloc_fail(1);
+    assert_false(vault_atomic_file_may(path_of("closed/new")));
+    (void)vault_alloc_fail(0);
+}
+
 /* A folder of its own with root's file and root's leftover in it: the worker's own all the same. */
 static void test_of_another_user(void **state)
 {
@@ -182,9 +213,8 @@ static void test_killed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_denied),
-        cmocka_unit_test(test_of_another_user),
-        cmocka_unit_test(test_disk),
+        cmocka_unit_test(test_denied),          cmocka_unit_test(test_may),
+        cmocka_unit_test(test_of_another_user), cmocka_unit_test(test_disk),
         cmocka_unit_test(test_killed),
     };
 

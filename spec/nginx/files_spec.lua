@@ -159,6 +159,21 @@ describe("a file that root could read and a worker cannot", function()
         assert_named(log_of(1), {})
     end)
 
+    -- The folder of a state: made and given to the workers' user, or root's.
+    it("is told apart from a folder that the worker cannot write", function()
+        for folder, is_theirs in pairs { ["/theirs"] = true, ["/roots"] = false } do
+            system.must(("mkdir -m 700 %s"):format(system.quote(home .. folder)))
+            if IS_ROOT and is_theirs then
+                system.must(("chown nobody %s"):format(system.quote(home .. folder)))
+            end
+            start { init = ("state = %q"):format(home .. folder .. "/vaults.json") }
+            local warnings = count(log_of(1), ("vault: the worker (user %s) cannot write %s%s/"
+                .. "vaults.json (init's state)"):format(NOBODY, home, folder))
+            assert.equal(IS_ROOT and not is_theirs and 1 or 0, warnings)
+            one:stop()
+        end
+    end)
+
     it("is no file where workers are root", function()
         put_all()
         start { user = IS_ROOT and "root" or nil }

@@ -28,7 +28,8 @@ sys.dont_write_bytecode = True
 import sigv4_check  # noqa: E402  (the line above must come first)
 from fake_batches import Batches  # noqa: E402
 from fake_callers import Caller, Callers  # noqa: E402
-from fake_secrets import BEHAVIOUR, Store, delay_of, skew_of, split_behaviour  # noqa: E402
+from fake_secrets import (BEHAVIOUR, REFUSALS, Store, delay_of, skew_of,  # noqa: E402
+                          split_behaviour)
 
 HUGE = 600 * 1024
 STATUS_TYPES = {500: "InternalServiceError", 503: "ServiceUnavailableException",
@@ -82,8 +83,7 @@ class Fake:
         """The answer that holds the secret, or AWS's way to say that there is none."""
         found = self.store.find(name, asked.get("VersionId"), asked.get("VersionStage"))
         if found is None:
-            return failure("ResourceNotFoundException",
-                           "Secrets Manager can't find the specified secret.")
+            return failure(*REFUSALS[self.options.only_put or "missing"])
         if found == 0:
             stage = asked.get("VersionStage") or "AWSCURRENT"
             return failure("ResourceNotFoundException", "Secrets Manager can't find the specified "
@@ -136,13 +136,7 @@ class Fake:
         """The words that change what is said rather than how."""
         size = int(re.sub(r"\D", "", word) or 0)
         fixed = {
-            "missing": ("ResourceNotFoundException",
-                        "Secrets Manager can't find the specified secret."),
-            "denied": ("AccessDeniedException", "User is not authorized to perform: "
-                       "secretsmanager:GetSecretValue"),
-            "expired": ("ExpiredTokenException",
-                        "The security token included in the request is expired"),
-            "ctl": ("InvalidRequestException", "a\x1b[31mred\r\nline\x00end\x7f\u0085"),
+            **REFUSALS, "ctl": ("InvalidRequestException", "a\x1b[31mred\r\nline\x00end\x7f\u0085"),
             "leak": ("InvalidSignatureException", "The Canonical String should have been "
                      + repr(request.headers) + request.body.decode("utf-8", "replace")),
         }
@@ -391,7 +385,8 @@ def parse_options(parser):
     parser.add_argument("--session-token", help="the token every call must bring")
     parser.add_argument("--region", help="the only Region a signature may be for")
     parser.add_argument("--no-verify", action="store_true", help="accept any signature")
-    parser.add_argument("--only-put", action="store_true", help="secrets not put do not exist")
+    parser.add_argument("--only-put", nargs="?", const="missing", choices=["missing", "denied"],
+                        help="secrets not put do not exist, or may not be read")
     return parser.parse_args()
 
 

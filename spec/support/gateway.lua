@@ -7,6 +7,7 @@
 local cjson = require "cjson"
 local http = require "spec.support.http"
 local nginx = require "spec.support.nginx"
+local system = require "spec.support.system"
 
 local _M = {}
 local methods = {}
@@ -116,8 +117,11 @@ end
 
 -- The worker's process id, where there is one worker.
 function methods:worker()
-    local pids = self.nginx:workers()
-    assert(#pids == 1, "not one worker")
+    local pids
+    assert(system.wait_for(function() -- nginx listens a little before its worker has its name
+        pids = self.nginx:workers()
+        return #pids == 1
+    end), "not one worker")
     return pids[1]
 end
 

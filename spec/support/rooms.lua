@@ -69,6 +69,12 @@ function _M.aws()
     function aws.init_worker()
         aws.workers = (aws.workers or 0) + 1
     end
+    function aws.share(options)
+        aws.shared = options
+    end
+    function aws.blocks()
+        return aws.blocking or false
+    end
     return aws
 end
 
