@@ -52,8 +52,8 @@ static struct engine *engine; /* of process engine_in; what fork brought is not 
 static pid_t engine_in;
 static unsigned ports; /* open in this process; a child inherits count and ports alike */
 
-/* Make `port` this process's, if it is not. In a child made by fork the lock may be held for ever by
- * a thread that is not there, what it guards half changed, and the jobs are the parent's. */
+/* Make `port` this process's. In a child made by fork the lock may be held for ever by a thread
+ * that is not there, what it guards half changed, and the jobs are the parent's. */
 static void adopt(struct vault_port *port)
 {
     pid_t process = getpid(); /* a system call */
@@ -222,12 +222,6 @@ out:
     return status;
 }
 
-/* Whether it runs in the process of `port`, which was adopted. */
-static bool engine_is_ours(const struct vault_port *port)
-{
-    return engine && engine_in == port->process;
-}
-
 static void stop_engine(void)
 {
     struct engine *self = engine;
@@ -265,7 +259,7 @@ void vault_port_close(struct vault_port *port)
     vault_wake_close(&port->wake);
     pthread_mutex_unlock(&port->lock);
     ports--;
-    if (ports == 0 && engine_is_ours(port))
+    if (ports == 0 && engine && engine_in == port->process)
         stop_engine();
     pthread_mutex_lock(&port->lock);
     last = --port->held == 0;
@@ -309,12 +303,11 @@ enum vault_status vault_port_submit(struct vault_port *port,
                                     const struct vault_engine_settings *settings, uint64_t *number,
                                     struct vault_message *why)
 {
-    enum vault_status status = VAULT_OK;
+    enum vault_status status;
     struct vault_job *job;
 
     adopt(port);
-    if (!engine_is_ours(port))
-        status = start_engine(settings, why);
+    status = engine && engine_in == port->process ? VAULT_OK : start_engine(settings, why);
     if (status != VAULT_OK)
         return status;
     if (atomic_load(&engine->under_way) >= VAULT_JOBS_MAX) {
