@@ -242,15 +242,6 @@ describe("parse", function()
     end)
 end)
 
-describe("quote", function()
-    it("escapes all but printable ASCII, and bounds it", function()
-        assert.equal("a b~[]\\\\\\x0a\\x00\\x7f\\xc3", reference.quote("a b~[]\\\n\0\127\195"))
-        assert.equal(("x"):rep(64), reference.quote(("x"):rep(64)))
-        assert.equal(("x"):rep(64) .. "...", reference.quote(("x"):rep(65)))
-        assert.equal("xx...", reference.quote("xxx", 2))
-    end)
-end)
-
 describe("arn_region", function()
     it("reads the region of a secret's ARN in any partition", function()
         for partition, region in pairs({

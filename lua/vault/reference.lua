@@ -5,34 +5,23 @@
 -- Never: ngx, I/O, whether the vault exists (vaults), defaults (config), which way of splitting
 --        APISIX's path is right (only AWS knows).
 
+local quote = require("vault.quote").text
+
 local byte, find, format, match, sub = string.byte, string.find, string.format, string.match,
     string.sub
 local gmatch, gsub, concat = string.gmatch, string.gsub, table.concat
 
 local TEXT_MAX = 4096
 local RESOURCE_MAX = 2048 -- SecretId of GetSecretValue
-local QUOTE_MAX = 64
 local STEPS_MAX = 5
 
 local KONG, SECRET, ENV = "{vault://", "$secret://", "$env://"
 local CONTROL = "[%z\1-\31\127]"
 
-local _M = {}
+local _M = { quote = quote }
 
 -- One of these, in upper or lower case, is what a reference begins with; not all that does is one.
 _M.STARTS = { KONG, SECRET, ENV }
-
--- At most `most` bytes of outside text for a message: printable ASCII as it is, backslash and all
--- else as \\ or \xNN, "..." where bytes were left out. As vault_message_quote does in C.
-function _M.quote(text, most)
-    most = most or QUOTE_MAX
-    local shown = gsub(sub(text, 1, most), "[%z\1-\31\\\127-\255]", function(c)
-        return c == "\\" and "\\\\" or format("\\x%02x", byte(c))
-    end)
-    return #text > most and shown .. "..." or shown
-end
-
-local quote = _M.quote
 
 local function bad(template, ...)
     return nil, format(template, ...), "bad_reference"
@@ -62,7 +51,6 @@ end
 -- Options ---------------------------------------------------------------------------------------
 
 local FLAGS = { ["true"] = true, ["false"] = false }
-
 local SECONDS = { read = _M.seconds, wants = "a number of seconds, 0 or more" }
 local OPTIONS = {
     ttl = SECONDS,
@@ -81,8 +69,11 @@ local OPTIONS = {
 }
 local WRITTEN_ORDER = { "ttl", "neg_ttl", "resurrect_ttl", "region", "base64_decode", "prefix" }
 
--- Percent-decoded once; '+' stays '+'.
+-- Percent-decoded once; '+' stays '+'. There is no control byte that is not encoded (parse).
 local function decode(text, what)
+    if not find(text, "%", 1, true) then
+        return text
+    end
     if find(gsub(text, "%%%x%x", ""), "%", 1, true) then
         return bad('the %s "%s" has a "%%" without two hex digits after it', what, quote(text))
     end
@@ -160,6 +151,9 @@ local function check_resource(parts)
 end
 
 local function split(path)
+    if not find(path, "/", 1, true) then
+        return { path }, 1
+    end
     local segments, count = {}, 0
     for segment in gmatch(path .. "/", "([^/]*)/") do
         count = count + 1
@@ -194,15 +188,21 @@ local function read_path(parts, path)
     return check_resource(parts)
 end
 
+-- What is before the first `mark` and what is behind it, "" where there is none.
+local function cut(text, mark)
+    local at = find(text, mark, 1, true)
+    return at and sub(text, 1, at - 1) or text, at and sub(text, at + 1) or ""
+end
+
 local function parse_kong(text)
     local inside = sub(text, #KONG + 1, -2)
     local brace = match(inside, "[{}]")
     if brace then
         return bad('a "%s" inside the reference is written "%%%02X"', brace, byte(brace))
     end
-    local rest, version = match(inside, "^([^#]*)#?(.*)$")
-    local address, query = match(rest, "^([^?]*)%??(.*)$")
-    local name, path = match(address, "^([^/]*)/?(.*)$")
+    local rest, version = cut(inside, "#")
+    local address, query = cut(rest, "?")
+    local name, path = cut(address, "/")
     if not match(name, "^%l[%l%d-]*$") or sub(name, -1) == "-" then
         return bad('the vault\'s name "%s" is not of lower-case letters, digits and "-", '
             .. "a letter first", quote(name))
