@@ -17,9 +17,10 @@ describe("collector", function()
     end)
 
     local function submit(name, is_waited)
-        return collector.submit({ secret_id = name }, function(...)
-            ends[#ends + 1] = { name, ... }
-        end, is_waited or function() return true end)
+        return collector.submit({ secret_id = name }, {
+            ended = function(_, ...) ends[#ends + 1] = { name, ... } end,
+            is_waited = is_waited or function() return true end,
+        })
     end
 
     it("tells each its own end, once, in the order in which they came", function()
@@ -63,7 +64,7 @@ describe("collector", function()
     end)
 
     it("goes on with the others where an end fails", function()
-        collector.submit({}, function() error("planted") end, function() return true end)
+        collector.submit({}, { ended = function() error("planted") end })
         submit("b")
         core.finish(1, { payload = "A" })
         core.finish(2, { payload = "B" })

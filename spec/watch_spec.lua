@@ -23,7 +23,8 @@ describe("watch", function()
 
     local function watch(name)
         local token = other:take(name, 11)
-        one:add(name, token, function() ended[#ended + 1] = name end, function() return waited end)
+        one:add(name, token, { released = function() ended[#ended + 1] = name end,
+                               is_waited = function() return waited end })
         return token
     end
 
@@ -91,13 +92,13 @@ describe("watch", function()
         assert.equal(1, world.timer_count)
     end)
 
-    it("goes on where on_end watches again", function()
+    it("goes on where who is told watches again", function()
         other:release("a", other:take("a", 11))
         local token = other:take("a", 11)
-        one:add("a", token, function()
+        one:add("a", token, { released = function()
             ended[#ended + 1] = "a"
             watch("a")
-        end)
+        end })
         one:ensure()
         other:release("a", token)
         world:pass(0.06)

@@ -21,7 +21,7 @@ local LOOK = 1 -- seconds after which a collector that was asked for is asked fo
 
 local settings = {} -- for the engine: ca_file
 local host_timer_at -- nil: ngx.timer.at
-local jobs = {} -- number -> { on_end, is_waited }
+local jobs = {} -- number -> job, see submit
 local collecting = false
 local asked_for -- when its timer was made; past lua_max_running_timers none comes of it
 
@@ -52,7 +52,7 @@ function _M.take()
         local job = jobs[number]
         jobs[number] = nil
         if job then
-            job.on_end(result, message, word)
+            job:ended(result, message, word)
         end
         number, result, message, word = port:take()
     end
@@ -60,7 +60,7 @@ end
 
 local function anybody_waits()
     for _, job in pairs(jobs) do
-        if job.is_waited() then
+        if job:is_waited() then
             return true
         end
     end
@@ -164,16 +164,16 @@ end
 
 -- Give the engine a request, and see to it that somebody collects.
 --
--- on_end     function(result, message, word): called once, by whoever collects
--- is_waited  function() -> whether a request waits for it
+-- job  a table with two methods: job:ended(result, message, word), called once, by whoever collects;
+--      job:is_waited() -> whether a request waits for it
 --
 -- true | nil, message, word
-function _M.submit(request, on_end, is_waited)
+function _M.submit(request, job)
     local number, message, word = port:submit(request, settings)
     if not number then
         return nil, message, word
     end
-    jobs[number] = { on_end = on_end, is_waited = is_waited }
+    jobs[number] = job
     _M.ensure()
     return true
 end

@@ -34,12 +34,16 @@ local GRACE = 1 -- seconds a waiter gives the engine beyond the fetch's own time
 local INIT_LEAST = 0.005 -- seconds; what is left in less comes to nothing
 local init_timeout, init_spent = 10, 0
 local locks, failures, watch -- nil: a worker alone
+local semaphores -- nil before the first fetch
 local late = false -- whether this module came too late to see the environment
 local load_by = "load it in init_by_lua"
 
 -- key -> record: { key, request, on_done, peek, semaphore, waiters, done, result, message, word,
 -- token, holder, holders, began }. Where `holder` is set another worker of the node fetches it.
+-- Its methods are what the collector and the watch ask and tell it.
 local by_key = {}
+local methods = {}
+local metatable = { __index = methods }
 
 -- key -> record of a failure for which nobody waited: it is for the next who asks where nobody can
 -- wait, or he would be told "pending" for ever.
@@ -128,25 +132,21 @@ local function conclude(record, kept, message, word)
 end
 
 -- Whoever was killed while it waited has left its semaphore.
-local function waiting(record)
-    return function()
-        return record.semaphore:count() < 0
-    end
+function methods:is_waited()
+    return self.semaphore:count() < 0
 end
 
 -- Others wait for the lock: they are told of a failure before it is free.
-local function ending(record)
-    return function(result, message, word)
-        local kept
-        kept, message, word = hand_over(record.on_done, result, message, word)
-        if record.token then
-            if word then
-                failures.put(record.token, message, word)
-            end
-            locks:release(record.key, record.token)
+function methods:ended(result, message, word)
+    local kept
+    kept, message, word = hand_over(self.on_done, result, message, word)
+    if self.token then
+        if word then
+            failures.put(self.token, message, word)
         end
-        conclude(record, kept, message, word)
+        locks:release(self.key, self.token)
     end
+    conclude(self, kept, message, word)
 end
 
 -- Beginnings --------------------------------------------------------------------------------------
@@ -169,22 +169,20 @@ end
 
 -- The other worker has come to an end: with a value, with a failure, or with nothing, as where it
 -- was killed or the dict takes no more; then this worker fetches.
-local function ending_elsewhere(record)
-    return function()
-        if is_kept(record) then
+function methods:released()
+    if is_kept(self) then
+        return
+    end
+    local message, word = failures.get(self.holder)
+    self.holder = nil
+    if not message then
+        local ok
+        ok, message, word = begin(self)
+        if ok then
             return
         end
-        local message, word = failures.get(record.holder)
-        record.holder = nil
-        if not message then
-            local ok
-            ok, message, word = begin(record)
-            if ok then
-                return
-            end
-        end
-        conclude(record, nil, message, word)
     end
+    conclude(self, nil, message, word)
 end
 
 -- Begin to fetch, or to wait for whoever does on this node. true | nil, message, word
@@ -195,14 +193,14 @@ function begin(record)
     end
     if record.holder then
         record.holders = record.holders + 1
-        watch:add(record.key, record.holder, ending_elsewhere(record), waiting(record))
+        watch:add(record.key, record.holder, record)
         return true
     end
     if record.token and is_kept(record) then -- by who had the lock when this worker looked before
         locks:release(record.key, record.token)
         return true
     end
-    local ok, message, word = collector.submit(record.request, ending(record), waiting(record))
+    local ok, message, word = collector.submit(record.request, record)
     if not ok and record.token then
         locks:release(record.key, record.token)
     end
@@ -296,8 +294,10 @@ function _M.init_worker()
 end
 
 local function new_record(key, request, on_done, options)
-    return { key = key, request = request, on_done = on_done, waiters = 0, holders = 0,
-             peek = options and options.peek, semaphore = require("ngx.semaphore").new() }
+    semaphores = semaphores or require "ngx.semaphore"
+    return setmetatable({ key = key, request = request, on_done = on_done, waiters = 0,
+                          holders = 0, peek = options and options.peek,
+                          semaphore = semaphores.new() }, metatable)
 end
 
 local function deadline_of(record, options)
@@ -346,14 +346,16 @@ function _M.get(key, request, on_done, options)
     return not_waiting(record, now_in)
 end
 
+-- A fetch for which nobody waits.
+local unheard = { __index = {
+    is_waited = function() return false end,
+    ended = function(self, ...) hand_over(self.on_done, ...) end,
+} }
+
 -- Start a fetch for which nobody waits, whoever else fetches the same. `on_done` as above; what it
 -- returns is nobody's. true | nil, message, word
 function _M.start(request, on_done)
-    return collector.submit(request, function(...)
-        hand_over(on_done, ...)
-    end, function()
-        return false
-    end)
+    return collector.submit(request, setmetatable({ on_done = on_done }, unheard))
 end
 
 -- Fetch several secrets in one call: request.batch instead of secret_id. Blocks in init and

@@ -20,11 +20,11 @@ end
 
 -- Watch the lock `name`, which the other worker's `token` has.
 --
--- on_end     function(): called once, when it has not any more; must not yield
--- is_waited  function() -> whether a request waits for it
-function methods:add(name, token, on_end, is_waited)
+-- waiter  a table with two methods: waiter:released(), called once, when it has not any more, which
+--         must not yield; waiter:is_waited() -> whether a request waits for it
+function methods:add(name, token, waiter)
     self.count = self.count + (self.held[name] and 0 or 1)
-    self.held[name] = { token = token, on_end = on_end, is_waited = is_waited }
+    self.held[name] = { token = token, waiter = waiter }
 end
 
 -- Look at one, now.
@@ -32,7 +32,7 @@ function methods:look(name)
     local one = self.held[name]
     if one and self.locks:holder(name) ~= one.token then
         self.held[name], self.count = nil, self.count - 1
-        one.on_end()
+        one.waiter:released()
     end
 end
 
@@ -48,7 +48,7 @@ end
 
 local function anybody_waits(self)
     for _, one in pairs(self.held) do
-        if one.is_waited() then
+        if one.waiter:is_waited() then
             return true
         end
     end
