@@ -164,8 +164,8 @@ end
 
 -- Give the engine a request, and see to it that somebody collects.
 --
--- job  a table with two methods: job:ended(result, message, word), called once, by whoever collects;
---      job:is_waited() -> whether a request waits for it
+-- job  a table with two methods: job:ended(result, message, word), called once, by whoever
+--      collects; job:is_waited() -> whether a request waits for it
 --
 -- true | nil, message, word
 function _M.submit(request, job)

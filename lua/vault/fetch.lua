@@ -136,6 +136,12 @@ function methods:is_waited()
     return self.semaphore:count() < 0
 end
 
+-- The lock lasts GRACE longer than the fetch may.
+local function release(record)
+    local seconds = record.request.timeout or 10
+    locks:release(record.key, record.token, ngx.now() - record.began < seconds)
+end
+
 -- Others wait for the lock: they are told of a failure before it is free.
 function methods:ended(result, message, word)
     local kept
@@ -144,7 +150,7 @@ function methods:ended(result, message, word)
         if word then
             failures.put(self.token, message, word)
         end
-        locks:release(self.key, self.token)
+        release(self)
     end
     conclude(self, kept, message, word)
 end
@@ -197,12 +203,12 @@ function begin(record)
         return true
     end
     if record.token and is_kept(record) then -- by who had the lock when this worker looked before
-        locks:release(record.key, record.token)
+        release(record)
         return true
     end
     local ok, message, word = collector.submit(record.request, record)
     if not ok and record.token then
-        locks:release(record.key, record.token)
+        release(record)
     end
     return ok, message, word
 end

@@ -117,9 +117,16 @@ function methods:holder(name)
 end
 
 -- Give the lock back, where `token` still has it.
-function methods:release(name, token)
-    if self.dict then
+--
+-- in_time  nil, or true: it was taken by far less than its seconds ago, so that it does not expire
+--          between a look and what follows
+function methods:release(name, token, in_time)
+    if not self.dict then
+        return
+    elseif not in_time then
         take_away(self, name, token)
+    elseif self.dict:get("l:" .. name) == token then
+        self.dict:delete("l:" .. name)
     end
 end
 
