@@ -219,7 +219,10 @@ function _M.request(settled)
         endpoint_url = settled.endpoint_url, timeout = settled.timeout,
     }
     for _, field in ipairs(CALLER) do
-        request[field] = settled[field]
+        local value = settled[field]
+        if value ~= nil then -- or there would be room made for it
+            request[field] = value
+        end
     end
     return request
 end
@@ -242,10 +245,7 @@ local function renewal(request)
 end
 
 -- on_done, but what comes of another secret than was allowed is refused.
-local function guarded(settled, on_done)
-    if not settled.exact then
-        return on_done
-    end
+local function guard(settled, on_done)
     return function(result, message, word)
         if result and result.arn ~= settled.resource then
             message, word = "the ARN is not complete: the vault does not allow what it means",
@@ -255,6 +255,11 @@ local function guarded(settled, on_done)
         end
         return on_done(result, message, word)
     end
+end
+
+-- LuaJIT compiles no function in which another one is made.
+local function guarded(settled, on_done)
+    return settled.exact and guard(settled, on_done) or on_done
 end
 
 -- Fetch what `settled` names; who asks for the same key meanwhile joins. As vault.fetch.get.

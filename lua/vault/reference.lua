@@ -69,6 +69,8 @@ local OPTIONS = {
 }
 local WRITTEN_ORDER = { "ttl", "neg_ttl", "resurrect_ttl", "region", "base64_decode", "prefix" }
 
+local function decode_one(hex) return string.char(tonumber(hex, 16)) end
+
 -- Percent-decoded once; '+' stays '+'. There is no control byte that is not encoded (parse).
 local function decode(text, what)
     if not find(text, "%", 1, true) then
@@ -77,9 +79,7 @@ local function decode(text, what)
     if find(gsub(text, "%%%x%x", ""), "%", 1, true) then
         return bad('the %s "%s" has a "%%" without two hex digits after it', what, quote(text))
     end
-    local plain = gsub(text, "%%(%x%x)", function(hex)
-        return string.char(tonumber(hex, 16))
-    end)
+    local plain = gsub(text, "%%(%x%x)", decode_one)
     if find(plain, CONTROL) then
         return bad('the %s "%s" holds a control byte', what, quote(plain))
     end
