@@ -66,7 +66,8 @@ end
 
 -- The whole secret: a snapshot, and what it was settled with. options: see read()
 local function snapshot_of(vault, parts, options)
-    local settled, message, word = vault.strategy.settle(parts, vault.config)
+    local settled, message, word = vault.strategy.settle(parts, vault.config, nil,
+        vault.terms)
     if not settled then
         return nil, message, word
     end

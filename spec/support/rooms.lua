@@ -87,6 +87,9 @@ function _M.environment(variables)
             end
             return variables[name]
         end,
+        is_settled = function()
+            return not variables.UNSETTLED
+        end,
     }
 end
 
