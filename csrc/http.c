@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "arena.h"
 #include "http_outcome.h"
 #include "runtime.h"
 #include "version.h"
@@ -158,8 +159,17 @@ static enum vault_status make_headers(struct vault_transfer *transfer)
     return VAULT_OK;
 }
 
+static CURLcode on_tls(CURL *easy, void *context, void *unused)
+{
+    (void)easy;
+    (void)unused;
+    vault_runtime_wipe_plaintext(context);
+    return CURLE_OK;
+}
+
 static void set_trust(CURL *easy, const char *ca_file)
 {
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -324,6 +334,26 @@ void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
     vault_transfer_free(transfer);
 }
 
+/* libcurl's memory holds what the exchange holds: requests with their tokens, answers. */
+static void *zeroed(size_t count, size_t size)
+{
+    return size && count > SIZE_MAX / size ? NULL : vault_arena_take(count * size);
+}
+
+static char *duplicate(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = vault_arena_take(size);
+
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
+static bool start_libcurl(void)
+{
+    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, vault_arena_take, vault_arena_give,
+                                vault_arena_resize, duplicate, zeroed) == CURLE_OK;
+}
+
 enum vault_status vault_http_start(struct vault_message *why)
 {
     static bool started;
@@ -335,7 +365,7 @@ enum vault_status vault_http_start(struct vault_message *why)
     status = vault_runtime_check(version->ssl_version, why);
     if (status != VAULT_OK)
         return status;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+    if (!start_libcurl()) {
         vault_message_add(why, "libcurl could not be initialised");
         return VAULT_INTERNAL;
     }
