@@ -180,7 +180,11 @@ static enum vault_status new_loop(const struct vault_engine_settings *settings, 
     /* Never an engine that finds no credentials all its life. */
     enum vault_status status = wanted.environment ? vault_http_start(why) : VAULT_NO_MEMORY;
 
-    return status == VAULT_OK ? vault_loop_new(&wanted, made) : status;
+    if (status == VAULT_OK)
+        status = vault_loop_new(&wanted, made);
+    if (status == VAULT_INTERNAL && why->length == 0)
+        vault_message_add(why, "libcurl or OpenSSL could not be set up; are descriptors left?");
+    return status;
 }
 
 static enum vault_status start_engine(const struct vault_engine_settings *settings,

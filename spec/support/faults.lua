@@ -6,6 +6,7 @@
 
 local aws = require "spec.support.aws"
 local network = require "spec.support.network"
+local preload = require "spec.support.preload"
 local system = require "spec.support.system"
 local tls = require "spec.support.tls"
 
@@ -178,9 +179,8 @@ local function url_of(self, number, row)
 end
 
 local function make_resolver(self)
-    self.library, self.left = self.folder .. "/resolver.so", self.folder .. "/left"
-    local compile = [[%s -shared -fPIC -D_GNU_SOURCE '-DLEFT="%s"' -o %s spec/support/resolver.c]]
-    system.must(compile:format(os.getenv("CC") or "cc", self.left, self.library) .. " -ldl")
+    self.left = self.folder .. "/left"
+    self.library = preload.build(self.folder, "resolver", ([['-DLEFT="%s"']]):format(self.left))
 end
 
 -- A world in which all is well. names: "one,two", the secrets that are asked for.
