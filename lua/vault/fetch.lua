@@ -20,6 +20,8 @@ local _M = {}
 -- handshake ends there, in silence. OpenResty's are; ngx.pipe, which needs another patch of that
 -- set, tells.
 local PATCHED = ngx ~= nil and pcall(require, "ngx.pipe")
+-- Now: a worker that has run out of descriptors cannot load it any more.
+local _, semaphores = pcall(require, ngx and "ngx.semaphore" or "")
 local YIELDABLE = {
     server_rewrite = true, rewrite = true, access = true, content = true, timer = true,
     preread = true, ssl_cert = true, ssl_client_hello = PATCHED, ssl_session_fetch = PATCHED,
@@ -297,7 +299,7 @@ end
 
 local function new_record(key, request, on_done, options)
     return { key = key, request = request, on_done = on_done, waiters = 0, holders = 0,
-             peek = options and options.peek, semaphore = require("ngx.semaphore").new() }
+             peek = options and options.peek, semaphore = semaphores.new() }
 end
 
 local function deadline_of(record, options)
