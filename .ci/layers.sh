@@ -67,7 +67,8 @@ rule "clock" "$(word 'time|clock_gettime|gettimeofday|clock|ftime')\\(" \
     "moment.c" "$c"/*.[ch]
 rule "bare allocation" \
     "$(word 'malloc|calloc|realloc|free|strdup|strndup|asprintf|aligned_alloc|getline')\\(" \
-    "buffer.c" "$c"/*.[ch]
+    "arena.c" "$c"/*.[ch]
+rule "mappings" "$(word 'mmap|munmap|mremap|madvise|mlock')\\(" "arena.c" "$c"/*.[ch]
 rule "sockets" '#include <(sys/socket|sys/un|netinet/|netdb|poll|sys/epoll)' \
     "wake.c http.c container_address.c program.c program_attendant.c" "$c"/*.[ch]
 rule "files" "$(word 'fopen|open|openat')\\(" \
@@ -141,6 +142,7 @@ if [ -z "${VAULT_LAYERS_ROOT:-}" ]; then
     plant "environ" csrc/endpoint.c 'const char *x = getenv("HOME");'
     plant "clock" csrc/sigv4.c 'long x = time(0);'
     plant "bare allocation" csrc/ini.c 'void y(void *x) { free(x); }'
+    plant "mappings" csrc/buffer.c 'int y(void *x) { return madvise(x, 1, 1); }'
     plant "sockets" csrc/fetch.c '#include <sys/socket.h>'
     plant "files" csrc/identity.c 'int y(void) { return open("/x", 0); }'
     plant "changes on disk" csrc/file.c 'int y(void) { return unlink("/x"); }'

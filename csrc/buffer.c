@@ -1,21 +1,17 @@
 /* buffer - bounded bytes that wipe themselves, and the one allocator.
  *
- * For:   what buffer.h promises. Each block carries its size in front, so that freeing can wipe it.
+ * For:   what buffer.h promises; the memory itself is arena's, which wipes it.
  * Never: realloc, which may leave a copy of a secret behind.
  */
 #include "buffer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
 
-#define BUFFER_FIRST_ROOM 256
+#include "arena.h"
 
-union block {
-    size_t size;
-    max_align_t align;
-};
+#define BUFFER_FIRST_ROOM 256
 
 #ifdef VAULT_TEST_ALLOC
 #include <stdatomic.h>
@@ -46,27 +42,12 @@ static bool must_fail(void)
 
 void *vault_alloc(size_t size)
 {
-    union block *block;
-
-    if (size > SIZE_MAX - sizeof *block || must_fail())
-        return NULL;
-    /* glibc's calloc passes by what it keeps for each thread (until 2.41). */
-    block = malloc(sizeof *block + size);
-    if (!block)
-        return NULL;
-    block->size = size;
-    return memset(block + 1, 0, size);
+    return must_fail() ? NULL : vault_arena_take(size);
 }
 
 void vault_free(void *memory)
 {
-    union block *block;
-
-    if (!memory)
-        return;
-    block = (union block *)memory - 1;
-    vault_wipe(memory, block->size);
-    free(block);
+    vault_arena_give(memory);
 }
 
 char *vault_copy(const char *bytes, size_t length)

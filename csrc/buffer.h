@@ -1,7 +1,8 @@
 /* buffer - bounded bytes that wipe themselves, and the one allocator.
  *
  * For:   all memory of csrc. What is freed or outgrown is wiped first, so that no caller can
- *        forget. Test builds (VAULT_TEST_ALLOC) can make the Nth allocation fail.
+ *        forget, and none of it is in core files (arena). Test builds (VAULT_TEST_ALLOC) can make
+ *        the Nth allocation fail.
  * Never: what the bytes mean.
  */
 #ifndef VAULT_BUFFER_H

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arena.h"
 #include "buffer.h"
 
 extern char **environ;
@@ -146,11 +147,19 @@ enum vault_status vault_environment_change(const struct vault_environment *envir
     return new_over(entries, base, without, made);
 }
 
+/* Whatever an entry means: keys of AWS may be among them. */
+static void hide_environ(void)
+{
+    for (char **entry = environ; entry && *entry; entry++)
+        vault_arena_hide(*entry, strlen(*entry));
+}
+
 enum vault_status vault_environment_capture(void)
 {
     if (captured)
         return VAULT_OK;
     captured_in = getpid();
+    hide_environ();
     return vault_environment_new((const char *const *)environ, &captured);
 }
 
@@ -166,6 +175,7 @@ const struct vault_environment *vault_environment_process(void)
         if (new_over((const char *const *)environ, (const char *const *)captured->entries, NULL,
                      &made) != VAULT_OK)
             return NULL;
+        hide_environ();
         laid_over = made;
         laid_in = getpid();
     }

@@ -34,7 +34,8 @@ VAULT_MUST_CHECK enum vault_status
 vault_environment_change(const struct vault_environment *environment, const char *const *entries,
                          const char *without, struct vault_environment **made);
 
-/* Copy the process's environ, once in its life; later calls do nothing. Lua threads only. */
+/* Copy the process's environ, once in its life, and keep the original out of core files; later
+ * calls do nothing. Lua threads only. */
 VAULT_MUST_CHECK enum vault_status vault_environment_capture(void);
 
 /* The captured copy with this process's own environ over it; NULL before the capture or without

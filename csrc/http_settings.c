@@ -5,12 +5,16 @@
  */
 #include "http_settings.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "arena.h"
 #include "runtime.h"
 #include "version.h"
 
-#define READ_BYTES 1024L /* a larger block is not one that glibc keeps for the thread */
+#define READ_BYTES 1024L /* what is given back is wiped whole, and most answers are smaller */
 
 /* The system's trust store as one file, where libcurl knows one that can be read. */
 static const char *system_ca;
@@ -40,8 +44,17 @@ void vault_http_settings_read(struct vault_http_settings *settings,
     settings->no_proxy = first_set(environment, none);
 }
 
+static CURLcode on_tls(CURL *easy, void *context, void *unused)
+{
+    (void)easy;
+    (void)unused;
+    vault_runtime_wipe_plaintext(context);
+    return CURLE_OK;
+}
+
 static void set_trust(CURL *easy, const char *ca_file)
 {
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -70,7 +83,7 @@ static void set_limits(CURL *easy, const struct vault_http_settings *settings)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    /* libcurl has room for so much made for each transfer, and most answers are smaller. */
+    /* libcurl has room for so much made for each transfer. */
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BYTES);
 }
 
@@ -90,6 +103,26 @@ void vault_http_settings_apply(const struct vault_http_settings *settings, CURL 
     set_proxies(easy, settings);
 }
 
+/* libcurl's memory holds what the exchange holds: requests with their tokens, answers. */
+static void *zeroed(size_t count, size_t size)
+{
+    return size && count > SIZE_MAX / size ? NULL : vault_arena_take(count * size);
+}
+
+static char *duplicate(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = vault_arena_take(size);
+
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
+static bool start_libcurl(void)
+{
+    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, vault_arena_take, vault_arena_give,
+                                vault_arena_resize, duplicate, zeroed) == CURLE_OK;
+}
+
 enum vault_status vault_http_start(struct vault_message *why)
 {
     static bool started;
@@ -101,7 +134,7 @@ enum vault_status vault_http_start(struct vault_message *why)
     status = vault_runtime_check(version->ssl_version, why);
     if (status != VAULT_OK)
         return status;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+    if (!start_libcurl()) {
         vault_message_add(why, "libcurl could not be initialised");
         return VAULT_INTERNAL;
     }

@@ -27,7 +27,6 @@ struct vault_port {
     struct vault_wake wake;
     unsigned held; /* the VM's hold and one for each job under way */
     bool closed;
-
     size_t pending; /* the Lua thread's alone */
     uint64_t last_number;
     pid_t process;
@@ -187,14 +186,18 @@ static enum vault_status new_loop(const struct vault_engine_settings *settings, 
     /* Never an engine that finds no credentials all its life. */
     enum vault_status status = wanted.environment ? vault_http_start(why) : VAULT_NO_MEMORY;
 
-    return status == VAULT_OK ? vault_loop_new(&wanted, made) : status;
+    if (status == VAULT_OK)
+        status = vault_loop_new(&wanted, made);
+    if (status == VAULT_INTERNAL && why->length == 0)
+        vault_message_add(why, "libcurl or OpenSSL could not be set up; are descriptors left?");
+    return status;
 }
 
 static enum vault_status start_engine(const struct vault_engine_settings *settings,
                                       struct vault_message *why)
 {
     struct engine *made = vault_alloc(sizeof *made);
-    enum vault_status status = VAULT_NO_MEMORY;
+    enum vault_status status;
     int error;
 
     if (!made)
@@ -203,19 +206,16 @@ static enum vault_status start_engine(const struct vault_engine_settings *settin
     vault_queue_init(&made->done);
     pthread_mutex_init(&made->lock, NULL);
     status = new_loop(settings, true, &made->loop, why);
-    if (status != VAULT_OK)
-        goto out;
-    engine = made;
-    error = vault_thread_start(&made->thread, run, made);
-    if (error) {
+    if (status == VAULT_OK) {
+        engine = made;
+        engine_in = getpid();
+        error = vault_thread_start(&made->thread, run, made);
+        if (!error)
+            return VAULT_OK;
         engine = NULL;
         vault_message_add(why, "the engine's thread could not be started: %s", strerror(error));
         status = VAULT_INTERNAL;
-        goto out;
     }
-    engine_in = getpid();
-    return VAULT_OK;
-out:
     vault_loop_free(made->loop);
     pthread_mutex_destroy(&made->lock);
     vault_free(made);

@@ -10,12 +10,20 @@
 #include <stdint.h>
 #include <string.h>
 
+typedef uint64_t set_options(void *context, uint64_t options);
+
 /* A static libcurl with its OpenSSL hidden inside the module binds to nothing of nginx's. */
 #ifdef VAULT_STATIC_CURL
 #define OWN_OPENSSL true
+set_options SSL_CTX_set_options;
+#define OWN_SET_OPTIONS SSL_CTX_set_options
 #else
-#define OWN_OPENSSL false
+#define OWN_OPENSSL     false
+#define OWN_SET_OPTIONS NULL
 #endif
+
+/* SSL_OP_CLEANSE_PLAINTEXT of OpenSSL 3; in 1.1.1 the bit means nothing. */
+#define WIPE_PLAINTEXT 2
 
 #define WAYS_OUT                                                                                   \
     "; rebuild nginx's OpenSSL with enable-threads (version 3), or build this module with "        \
@@ -98,4 +106,15 @@ const char *vault_runtime_ssl_file(void)
     if (!symbol || !dladdr(symbol, &info) || !info.dli_fname)
         return "";
     return info.dli_fname;
+}
+
+void vault_runtime_wipe_plaintext(void *context)
+{
+    void *symbol = dlsym(RTLD_DEFAULT, "SSL_CTX_set_options");
+    set_options *set = OWN_SET_OPTIONS;
+
+    if (!set && symbol)
+        memcpy(&set, &symbol, sizeof set);
+    if (set)
+        (void)set(context, WIPE_PLAINTEXT);
 }

@@ -68,7 +68,7 @@ describe("anew", function()
                 assert.is_nil(get(one, text))
                 aws.secrets.db.AWSCURRENT = '{"late":"v"}'
                 node:calls()
-                assert.equal("v", refresh(one, text))
+                assert.same({ "v" }, { refresh(one, text) })
                 assert.equal(1, (node:calls()))
             end
         end)

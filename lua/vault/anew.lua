@@ -34,8 +34,10 @@ function _M.refresh(text)
     local failure, failure_word = held.failure(text)
     if failure then
         return nil, failure, failure_word
+    elseif value then
+        return value
     end
-    return value, message, word
+    return nil, message, word
 end
 
 -- What numbers know this version of a secret by.

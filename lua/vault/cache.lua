@@ -11,8 +11,8 @@
 -- snapshot asks it. One that was renewed and is the same version stays the same table.
 --
 -- An entry is what this worker knows of one key: { key, policy (of the smallest ttl), ttl, used,
--- snapshot, kept (seconds in the dict), recheck (another version may be there), loose (the vault of
--- its policy has another config: who asks next says what the ttl is) }.
+-- snapshot, kept (seconds in the dict), recheck (another version may be there), loose (its vault
+-- has another config: who asks next says what the ttl is) }.
 
 local bounded = require "vault.bounded"
 local permit_of = require "vault.permit"
@@ -24,7 +24,7 @@ local metatable = { __index = methods }
 local RETRY_STALE = 1 -- seconds an expired snapshot serves before the next try, after a failed one
 local PATIENCE = 1 -- seconds that anybody waits for a new snapshot while an old one could serve
 local RESURRECT_KEPT = 7 * 86400 -- seconds at most that the dict keeps what nobody renews
-
+local CLOCK_SET_BACK = 2 -- seconds; less is two workers' clocks
 local function ignore() end
 
 -- A cache.
@@ -148,8 +148,10 @@ end
 
 -- Another worker may have a newer one. The snapshot of `entry`, and whether it came from there.
 local function look_at_shelf(self, entry)
-    local snapshot = entry.snapshot
-    local read = self.shelf:get(entry.key)
+    local snapshot, read = entry.snapshot, self.shelf:get(entry.key)
+    if read and read.fetched > self.now() + CLOCK_SET_BACK then -- nobody knows how old it is
+        read.fetched = self.now() - entry.ttl
+    end
     if read and (not snapshot or read.fetched > snapshot.fetched
         or entry.recheck and read.version_id ~= snapshot.version_id) then
         return adopt(self, entry, read), true
@@ -242,7 +244,7 @@ end
 
 -- There is an old one: nobody waits long, and nobody is told of a failure while it may serve.
 local function serve_old(self, entry, policy, load)
-    local snapshot, message, word
+    local snapshot, message, word, good
     if self.permit:may_renew(policy) then
         local old = entry.snapshot
         snapshot, message, word = load(storing(self, policy), PATIENCE)
@@ -253,7 +255,6 @@ local function serve_old(self, entry, policy, load)
         entry = entry_for(self, policy)
         entry.snapshot = entry.snapshot or old
     end
-    local good
     snapshot, good = look(self, entry, policy)
     if not good and self.now() >= _M.last_use(policy, snapshot) then
         return nil, message or "its resurrect_ttl is over", word or "timeout"
@@ -372,8 +373,7 @@ end
 
 -- For refresh: whether another worker has renewed `entry` since; then it has the newer snapshot.
 function methods:look_again(entry)
-    local _, came = look_at_shelf(self, entry)
-    return came
+    return (select(2, look_at_shelf(self, entry)))
 end
 
 -- For refresh: nothing came of renewing `entry`; what is there is kept for longer.

@@ -20,6 +20,8 @@ local _M = {}
 -- handshake ends there, in silence. OpenResty's are; ngx.pipe, which needs another patch of that
 -- set, tells.
 local PATCHED = ngx ~= nil and pcall(require, "ngx.pipe")
+-- Now: a worker that has run out of descriptors cannot load it any more.
+local _, semaphores = pcall(require, ngx and "ngx.semaphore" or "")
 local YIELDABLE = {
     server_rewrite = true, rewrite = true, access = true, content = true, timer = true,
     preread = true, ssl_cert = true, ssl_client_hello = PATCHED, ssl_session_fetch = PATCHED,
@@ -34,7 +36,6 @@ local GRACE = 1 -- seconds a waiter gives the engine beyond the fetch's own time
 local INIT_LEAST = 0.005 -- seconds; what is left in less comes to nothing
 local init_timeout, init_spent = 10, 0
 local locks, failures, watch -- nil: a worker alone
-local semaphores -- nil before the first fetch
 local late = false -- whether this module came too late to see the environment
 local load_by = "load it in init_by_lua"
 
@@ -300,7 +301,6 @@ function _M.init_worker()
 end
 
 local function new_record(key, request, on_done, options)
-    semaphores = semaphores or require "ngx.semaphore"
     return setmetatable({ key = key, request = request, on_done = on_done, waiters = 0,
                           holders = 0, peek = options and options.peek,
                           semaphore = semaphores.new() }, metatable)

@@ -7,6 +7,7 @@ local aws = require "vault.aws"
 local anew = require "vault.anew"
 local brake_of = require "vault.brake"
 local cache_of = require "vault.cache"
+local clock_of = require "vault.clock"
 local core = require "vault.core"
 local dereference = require "vault.dereference"
 local failures_of = require "vault.failures"
@@ -190,9 +191,17 @@ local function read_renewals()
     end
 end
 
+local function read_clock(clock)
+    if clock:read() then
+        warn("the clock was set back: what is held is renewed as if it had just been fetched")
+    end
+end
+
 local function start_heart()
+    local clock = clock_of.new { cache = parts.cache, now = ngx.now }
     return heartbeat.start {
         warn = warn, last = count_hits,
+        { every = EACH_BEAT, run = function() read_clock(clock) end },
         { every = EACH_BEAT, run = vaults.read_news },
         { every = EACH_BEAT, run = function() parts.cache:read_news() end },
         { every = EACH_BEAT, run = function() return parts.refresh:step() end },

@@ -125,6 +125,21 @@ static void test_openssl_of_a_library(void **state)
     check_stand_in("own111", "lib111", "unsupported", "own111");
 }
 
+/* The option of the OpenSSL that libcurl binds to; none there is no harm. */
+static void test_plaintext_is_wiped(void **state)
+{
+    static const struct {
+        const char *name, *options;
+    } rows[] = {{"own3 wipe", "2\n"}, {"nothing wipe", "0\n"}, {"static wipe", "2\n"}};
+    char line[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        run_stand_in(rows[i].name, NULL, line, sizeof line);
+        assert_string_equal(line, rows[i].options);
+    }
+}
+
 /* The second way out: nothing of the executable's is bound to. */
 static void test_static_curl(void **state)
 {
@@ -157,6 +172,7 @@ int main(void)
         cmocka_unit_test(test_openssl_of_the_executable),
         cmocka_unit_test(test_openssl_of_a_library),
         cmocka_unit_test(test_static_curl),
+        cmocka_unit_test(test_plaintext_is_wiped),
     };
 
     return cmocka_run_group_tests(tests, open_folder, close_folder);

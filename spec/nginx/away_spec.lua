@@ -6,6 +6,7 @@ local cjson = require "cjson"
 local gateway = require "spec.support.gateway"
 local http = require "spec.support.http"
 local network = require "spec.support.network"
+local preload = require "spec.support.preload"
 local system = require "spec.support.system"
 
 local HANG = 6 -- seconds that spec/support/resolver.c keeps who asks for slow.test
@@ -102,9 +103,7 @@ describe("a resolver", function()
 
     setup(function()
         folder = system.folder()
-        library = folder .. "/resolver.so"
-        system.must(("%s -shared -fPIC -D_GNU_SOURCE -o %s spec/support/resolver.c -ldl"):format(
-            os.getenv("CC") or "cc", library))
+        library = preload.build(folder, "resolver")
         fake = aws.start()
     end)
     teardown(function()

@@ -12,9 +12,7 @@ Prints "ready PORT" once it listens. SIGTERM ends it.
 
 import argparse
 import asyncio
-import base64
 import json
-import re
 import signal
 import socket
 import ssl
@@ -28,12 +26,9 @@ sys.dont_write_bytecode = True
 import sigv4_check  # noqa: E402  (the line above must come first)
 from fake_batches import Batches  # noqa: E402
 from fake_callers import Caller, Callers  # noqa: E402
-from fake_secrets import (BEHAVIOUR, REFUSALS, Store, delay_of, skew_of,  # noqa: E402
-                          split_behaviour)
+from fake_secrets import REFUSALS, Store, delay_of, skew_of, split_behaviour  # noqa: E402
+from fake_shapes import Answer, failure, shape  # noqa: E402
 
-HUGE = 600 * 1024
-STATUS_TYPES = {500: "InternalServiceError", 503: "ServiceUnavailableException",
-                429: "TooManyRequestsException"}
 REASONS = {200: "OK", 302: "Found", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
            500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
 
@@ -46,23 +41,6 @@ class Request:
         self.proxied = bool(parts.netloc)
         self.method, self.path, self.query = method, parts.path or "/", parts.query
         self.headers, self.body = headers, body
-
-
-class Answer:
-    """What to send: bytes, and how."""
-
-    def __init__(self, status=200, body=b"", headers=None):
-        self.status, self.body, self.headers = status, body, headers or {}
-        self.how = None        # "reset-before", "reset-headers", "reset-body", "truncate", "hang"
-        self.drip = None       # milliseconds between two bytes
-        self.chunked = False
-        self.close = False
-        self.shift = 0         # seconds by which the clock in the Date header is wrong
-
-
-def failure(code, message, status=400):
-    """An error as the JSON protocol words it."""
-    return Answer(status, json.dumps({"__type": code, "Message": message}).encode())
 
 
 class Fake:
@@ -98,68 +76,6 @@ class Fake:
             "Name": name, "VersionId": version_id, "SecretString": text,
             "VersionStages": stages, "CreatedDate": 1.7e9 + number}).encode())
 
-    @staticmethod
-    def replace(answer, **fields):
-        """The same answer with members of its body set, or, where None, left out."""
-        body = json.loads(answer.body)
-        body.update(fields)
-        answer.body = json.dumps({k: v for k, v in body.items() if v is not None}).encode()
-
-    def shape(self, word, answer, request, calls):
-        """`answer` as one behaviour word changes it."""
-        head, _, rest = word.partition("-")
-        if word in ("reset-before", "reset-headers", "reset-body", "truncate", "hang"):
-            answer.how = word
-        elif head == "status":
-            return failure(STATUS_TYPES.get(int(rest), "UnknownError"), "planted", int(rest))
-        elif head == "html":
-            return Answer(int(rest), b"<html><body><h1>Bad Gateway</h1></body></html>",
-                          {"Content-Type": "text/html"})
-        elif head == "code":
-            return failure(rest, "planted")
-        elif head == "retryafter":
-            if calls == 1:
-                answer = failure("ServiceUnavailableException", "planted", 503)
-                answer.headers["x-amz-retry-after"] = rest
-        elif head.startswith("fail"):
-            if calls <= int(head[4:]):
-                return self.shape(planted_word(rest), answer, request, calls)
-        elif head == "drip":
-            answer.drip = int(rest or 50)
-        elif word in ("chunked", "close"):
-            setattr(answer, word, True)
-        else:
-            return self.shape_value(word, answer, request)
-        return answer
-
-    def shape_value(self, word, answer, request):
-        """The words that change what is said rather than how."""
-        size = int(re.sub(r"\D", "", word) or 0)
-        fixed = {
-            **REFUSALS, "ctl": ("InvalidRequestException", "a\x1b[31mred\r\nline\x00end\x7f\u0085"),
-            "leak": ("InvalidSignatureException", "The Canonical String should have been "
-                     + repr(request.headers) + request.body.decode("utf-8", "replace")),
-        }
-        if word in fixed:
-            return failure(*fixed[word])
-        if word == "malformed":
-            answer.body = b'{"Name":"x","SecretString":"never closed'
-        elif word == "redirect":
-            return Answer(302, b"", {"Location": "/redirected"})
-        elif answer.status != 200:
-            pass
-        elif word == "binary":
-            text = json.loads(answer.body)["SecretString"]
-            self.replace(answer, SecretString=None,
-                         SecretBinary=base64.b64encode(text.encode()).decode())
-        elif word == "novalue":
-            self.replace(answer, SecretString=None)
-        elif word.startswith("bigkey"):
-            self.replace(answer, SecretString=json.dumps({"big": "x" * size}))
-        elif word.startswith("big") or word in ("huge", "empty"):
-            self.replace(answer, SecretString="x" * (HUGE if word == "huge" else size))
-        return answer
-
     def get_secret_value(self, request):
         """(answer, seconds to wait before it is sent)."""
         try:
@@ -193,7 +109,7 @@ class Fake:
         answer = self.value(name, asked, calls)
         for word in self.store.words + words:
             if word != "ok" and not word.startswith("delay-") and "skew" not in word:
-                answer = self.shape(word, answer, request, calls)
+                answer = shape(word, answer, request, calls)
         return answer
 
     def batch_get_secret_value(self, request):
@@ -297,7 +213,8 @@ class Fake:
     @staticmethod
     def bytes_of(answer):
         """(head, body) as they go over the wire."""
-        length = len(answer.body) + (1000 if answer.how == "truncate" else 0)
+        length = {"truncate": len(answer.body) + 1000, "shortlength": len(answer.body) - 10,
+                  "badlength": "many"}.get(answer.how, len(answer.body))
         headers = {"Content-Type": "application/x-amz-json-1.1", "Connection": "keep-alive",
                    "Date": formatdate(time.time() + answer.shift, usegmt=True),
                    "x-amzn-RequestId": "00000000-0000-4000-8000-000000000000", **answer.headers}
@@ -349,13 +266,6 @@ class Fake:
         finally:
             self.open.discard(reader)
             writer.close()
-
-
-def planted_word(rest):
-    """What fails in fail2-REST: a status, a behaviour, or an error code."""
-    if rest.isdigit():
-        return "status-" + rest
-    return rest if BEHAVIOUR.match(rest) else "code-" + rest
 
 
 async def main(fake):

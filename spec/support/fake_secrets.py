@@ -1,7 +1,7 @@
 """fake_secrets - the secrets of fake_aws.py: behaviour words, versions, counts.
 
 For:   taking a name apart, keeping versions and stages as Secrets Manager does, counting.
-Never: HTTP, signatures, what a behaviour word does (fake_aws.py).
+Never: HTTP, signatures, what a behaviour word does (fake_shapes.py).
 
 Words stand before the name, with dots between: "delay-300.fail2-500.db/main". A secret that was
 never put holds {"name": NAME, "n": calls so far, "user": "u<version>", "password": "p<version>"}.
@@ -10,9 +10,11 @@ never put holds {"name": NAME, "n": calls so far, "user": "u<version>", "passwor
     status-NNN           that status, JSON error   code-WORD       HTTP 400 with that error code
     html-NNN             that status, HTML         missing denied expired  the usual refusals
     failN-WHAT           only the first N calls fail, with a status, code or word of this list
+    afterN-WHAT          only the calls after the first N fail
     retryafter-MS        first call 503 with x-amz-retry-after
     reset-before reset-headers reset-body          TCP reset at that point
     truncate             end before Content-Length hang            never an answer
+    shortlength          Content-Length too small  badlength       Content-Length is no number
     drip drip-MS         one byte every 50 ms, MS  chunked close   transfer and connection
     malformed            JSON cut short            ctl             control bytes in AWS's message
     leak                 a message that quotes the request back    redirect  302
@@ -28,10 +30,10 @@ import re
 from fake_counts import Counts
 
 BEHAVIOUR = re.compile(
-    r"(ok|delay-\d+|status-\d{3}|code-\w+|fail\d+-[\w-]+|reset-before|reset-headers|reset-body"
-    r"|truncate|malformed|huge|html-\d{3}|hang|drip(?:-\d+)?|ctl|skew[+-]\d+|tooskewed[+-]\d+"
-    r"|expired|retryafter-\d+|binary|big\d+|bigkey\d+|empty|missing|denied|leak|chunked|close"
-    r"|redirect|novalue)$")
+    r"(ok|delay-\d+|status-\d{3}|html-\d{3}|code-\w+|(?:fail|after)\d+-[\w-]+|retryafter-\d+"
+    r"|reset-before|reset-headers|reset-body|truncate|shortlength|badlength|hang|drip(?:-\d+)?"
+    r"|chunked|close|malformed|ctl|leak|redirect|huge|big\d+|bigkey\d+|binary|empty|novalue"
+    r"|missing|denied|expired|skew[+-]\d+|tooskewed[+-]\d+)$")
 
 
 REFUSALS = {

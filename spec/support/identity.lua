@@ -6,6 +6,7 @@
 
 local cjson = require "cjson"
 local http = require "spec.support.http"
+local preload = require "spec.support.preload"
 local process = require "spec.support.process"
 local system = require "spec.support.system"
 
@@ -121,9 +122,7 @@ end
 
 -- Build spec/support/elsewhere.c into `folder`; what LD_PRELOAD is to be: a sanitizer goes first.
 function _M.elsewhere(folder)
-    local library = folder .. "/elsewhere.so"
-    system.must(("%s -shared -fPIC -D_GNU_SOURCE -o %s spec/support/elsewhere.c -ldl"):format(
-        os.getenv("CC") or "cc", system.quote(library)))
+    local library = preload.build(folder, "elsewhere")
     local sanitizer = os.getenv("VAULT_PRELOAD")
     return sanitizer and sanitizer .. ":" .. library or library
 end

@@ -6,10 +6,14 @@
 local ffi = require "ffi"
 require "spec.support.system"
 
-ffi.cdef "int listen(int fd, int backlog);"
+ffi.cdef [[
+int listen(int fd, int backlog);
+int setsockopt(int fd, int level, int name, const int *value, unsigned int length);
+]]
 
 local C = ffi.C
 local AF_INET, SOCK_STREAM, SOCK_NONBLOCK = 2, 1, 2048
+local SOL_SOCKET, SO_REUSEADDR = 1, 2
 local SOCK_CLOEXEC = 0x80000 -- programs that specs start must not keep the port
 
 local _M = {}
@@ -22,10 +26,12 @@ local function socket(flags)
     return fd
 end
 
-local function bound()
+local function bound(port)
     local address = ffi.new("struct vault_spec_address")
     local self = setmetatable({ address = address, sockets = { socket() } }, metatable)
     address.family, address.ip = AF_INET, { 127, 0, 0, 1 }
+    address.port = math.floor((port or 0) / 256) + (port or 0) % 256 * 256
+    C.setsockopt(self.sockets[1], SOL_SOCKET, SO_REUSEADDR, ffi.new("int[1]", 1), 4)
     assert(C.bind(self.sockets[1], address, ffi.sizeof(address)) == 0, "no free port")
     C.getsockname(self.sockets[1], address, ffi.new("unsigned int[1]", ffi.sizeof(address)))
     self.port = address.port % 256 * 256 + math.floor(address.port / 256)
@@ -33,15 +39,16 @@ local function bound()
     return self
 end
 
--- A port that refuses: it is taken, so no other program can begin to listen there.
-function _M.refusing()
-    return bound()
+-- A port that refuses: it is taken, so no other program can begin to listen there. port: where a
+-- server was; any where nil.
+function _M.refusing(port)
+    return bound(port)
 end
 
 -- A port whose queue of connections is full: a further one gets no answer of any kind, as from a
--- host that is not there.
-function _M.silent()
-    local self = bound()
+-- host that is not there. port: as above.
+function _M.silent(port)
+    local self = bound(port)
     assert(C.listen(self.sockets[1], 0) == 0)
     for i = 2, 4 do
         self.sockets[i] = socket(SOCK_NONBLOCK)

@@ -5,8 +5,10 @@
  *        LIBRARY makes a library of the same, to be preloaded.
  * Never: OpenSSL.
  *
- * Prints the word of the check's status, the file of SSL_new, and the message.
+ * Prints the word of the check's status, the file of SSL_new, and the message; with an argument,
+ * the options that are set in an SSL_CTX instead.
  */
+#include <stdint.h>
 #include <stdio.h>
 
 #define EXPORTED __attribute__((visibility("default")))
@@ -16,6 +18,13 @@ EXPORTED void *SSL_new(void *context);
 void *SSL_new(void *context)
 {
     return context;
+}
+
+/* Here an SSL_CTX is no more than its options. */
+EXPORTED uint64_t SSL_CTX_set_options(void *context, uint64_t options);
+uint64_t SSL_CTX_set_options(void *context, uint64_t options)
+{
+    return *(uint64_t *)context |= options;
 }
 #endif
 
@@ -38,11 +47,23 @@ unsigned long CRYPTO_THREAD_get_current_id(void)
 #ifndef LIBRARY
 #include "runtime.h"
 
-int main(void)
+static int print_options(void)
+{
+    uint64_t context = 0;
+
+    vault_runtime_wipe_plaintext(&context);
+    printf("%d\n", (int)context);
+    return 0;
+}
+
+int main(int count, char **arguments)
 {
     struct vault_message why = {0};
     enum vault_status status = vault_runtime_check("OpenSSL/3.0.15", &why);
 
+    (void)arguments;
+    if (count > 1)
+        return print_options();
     printf("%s [%s] %s\n", vault_status_row(status)->word, vault_runtime_ssl_file(), why.text);
     return 0;
 }

@@ -1,7 +1,8 @@
-/* resolver - a getaddrinfo that knows three hosts more, put before nginx by LD_PRELOAD.
+/* resolver - a getaddrinfo that knows four hosts more, put before nginx by LD_PRELOAD.
  *
  * For:   "slow.test", which keeps the caller for 6 s; "fast.test", which is 127.0.0.1;
- *        "nowhere.test", which is not.
+ *        "nowhere.test", which is not; "leaving.test", which is until the file LEFT is there (a
+ *        name that is given when this is compiled: nginx leaves no environment).
  * Never: any other host; the C library looks for those.
  */
 #include <dlfcn.h>
@@ -10,6 +11,9 @@
 #include <unistd.h>
 
 #define HANG_SECONDS 6
+#ifndef LEFT
+#define LEFT "/"
+#endif
 
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found)
@@ -23,6 +27,11 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     }
     if (node && strcmp(node, "nowhere.test") == 0)
         return EAI_NONAME;
+    if (node && strcmp(node, "leaving.test") == 0) {
+        if (access(LEFT, F_OK) == 0)
+            return EAI_NONAME;
+        node = "127.0.0.1";
+    }
     if (node && strcmp(node, "fast.test") == 0)
         node = "127.0.0.1";
     if (!symbol)

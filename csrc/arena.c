@@ -1,0 +1,175 @@
+/* arena - memory that stays out of core files.
+ *
+ * For:   what arena.h promises. Blocks are of few sizes, cut from large mappings; those that were
+ *        given back wait in a list for each size, wiped.
+ * Never: joining blocks; more than one list for all threads: there are few allocations, and longer
+ *        work between them.
+ */
+#include "arena.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED
+#endif
+
+/* VAULT_ARENA_REAL: the arena itself, for its own tests. */
+#if !defined(VAULT_ARENA_REAL) && (defined(VAULT_TEST_ALLOC) || defined(IS_SANITIZED))
+#define IS_PLAIN true
+#else
+#define IS_PLAIN false
+#endif
+
+/* What is in front of each block. */
+struct block {
+    _Alignas(max_align_t) size_t size; /* bytes that were asked for */
+    struct block *next;                /* the next free one */
+};
+
+/* Sizes are powers of two and a little more: buffers' are powers of two, libcurl's one more. */
+#define SMALLEST   32
+#define SIZES      12
+#define LITTLE     16
+#define LARGEST    (((size_t)SMALLEST << (SIZES - 1)) + LITTLE)
+#define SLAB_BYTES ((size_t)256 * 1024)
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct block *free_blocks[SIZES];
+static char *slab; /* what is left of the newest */
+static size_t slab_left;
+
+/* The smallest of the sizes that holds `size` bytes, up to LARGEST. */
+static unsigned index_of(size_t size)
+{
+    if (size <= SMALLEST + LITTLE)
+        return 0;
+    return 59 - (unsigned)__builtin_clzll((unsigned long long)size - LITTLE - 1);
+}
+
+static size_t bytes_of(unsigned index)
+{
+    return sizeof(struct block) + ((size_t)SMALLEST << index) + LITTLE;
+}
+
+static void *map(size_t size)
+{
+    void *made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (made == MAP_FAILED)
+        return NULL;
+    (void)madvise(made, size, MADV_DONTDUMP);
+    return made;
+}
+
+/* A block that was never used. What is left of the slab before it is lost. */
+static struct block *cut(size_t bytes)
+{
+    struct block *block;
+
+    if (slab_left < bytes) {
+        char *made = map(SLAB_BYTES);
+
+        if (!made)
+            return NULL;
+        slab = made;
+        slab_left = SLAB_BYTES;
+    }
+    block = (struct block *)(void *)slab;
+    slab += bytes;
+    slab_left -= bytes;
+    return block;
+}
+
+static struct block *take(size_t size)
+{
+    unsigned index = index_of(size);
+    struct block *block;
+
+    if (IS_PLAIN)
+        return calloc(1, sizeof *block + size);
+    if (size > LARGEST)
+        return map(sizeof *block + size);
+    pthread_mutex_lock(&lock);
+    block = free_blocks[index];
+    if (block)
+        free_blocks[index] = block->next;
+    else
+        block = cut(bytes_of(index));
+    pthread_mutex_unlock(&lock);
+    return block;
+}
+
+static void give(struct block *block)
+{
+    unsigned index = index_of(block->size);
+
+    if (IS_PLAIN) {
+        free(block);
+        return;
+    }
+    if (block->size > LARGEST) {
+        (void)munmap(block, sizeof *block + block->size);
+        return;
+    }
+    pthread_mutex_lock(&lock);
+    block->next = free_blocks[index];
+    free_blocks[index] = block;
+    pthread_mutex_unlock(&lock);
+}
+
+void *vault_arena_take(size_t size)
+{
+    struct block *block;
+
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    block = take(size);
+    if (!block)
+        return NULL;
+    block->size = size;
+    return block + 1;
+}
+
+void vault_arena_give(void *memory)
+{
+    struct block *block;
+
+    if (!memory)
+        return;
+    block = (struct block *)memory - 1;
+    explicit_bzero(memory, block->size);
+    give(block);
+}
+
+void *vault_arena_resize(void *memory, size_t size)
+{
+    void *made = vault_arena_take(size);
+
+    if (made && memory) {
+        size_t held = ((struct block *)memory - 1)->size;
+
+        memcpy(made, memory, held < size ? held : size);
+        vault_arena_give(memory);
+    }
+    return made;
+}
+
+void vault_arena_hide(const void *bytes, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)bytes & ~(page - 1);
+    uintptr_t end = ((uintptr_t)bytes + size + page - 1) & ~(page - 1);
+
+    /* Pages that are no mapping's, or are the system's own, stay as they are. */
+    (void)madvise((void *)first, end - first, MADV_DONTDUMP);
+}
