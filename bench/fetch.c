@@ -1,17 +1,19 @@
 /* fetch - cold fetches by the engine driven from C, beside a bare libcurl program.
  *
- * For:   the same requests at concurrency 1, 16, 64, in rounds that take turns; one JSON line each
- * with medians, and the medians of each pair's ratio and difference. VAULT_BENCH_URL and
- * VAULT_BENCH_CA name the server. `fetch bare N [MS]` and `fetch engine N [MS]` make one round of
- * one of the two, for other programs and for profilers.
+ * For:   the same requests at concurrency 1, 16, 64, in rounds that take turns, each side in a
+ * process of its own; one JSON line each with medians, and the medians of each pair's ratio and
+ * difference. VAULT_BENCH_URL and VAULT_BENCH_CA name the server. `fetch bare N [MS]` and `fetch
+ * engine N [MS]` make one round of one of the two, for other programs and for profilers.
  * Never: a pass or a fail.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "http_settings.h"
 #include "io_thread.h"
@@ -103,16 +105,64 @@ static struct bench_round run_engine(unsigned concurrency, int milliseconds)
     return bench_end(&clock);
 }
 
+/* The bare side's process: rounds are asked for and told over pipes. */
+struct wish {
+    unsigned concurrency;
+    int milliseconds;
+};
+
+static int to_bare, from_bare;
+
+static void serve_bare(const struct bare_target *target, int wishes, int rounds)
+{
+    struct wish wish;
+
+    bare_open(target);
+    while (read(wishes, &wish, sizeof wish) == sizeof wish) {
+        struct bench_round round = bare_run(wish.concurrency, wish.milliseconds);
+
+        bench_need(write(rounds, &round, sizeof round) == sizeof round, "telling a round");
+    }
+    _exit(0);
+}
+
+static void start_bare(const struct bare_target *target)
+{
+    int wishes[2], rounds[2];
+    pid_t child;
+
+    bench_need(pipe2(wishes, O_CLOEXEC) == 0 && pipe2(rounds, O_CLOEXEC) == 0, "pipe2");
+    child = fork();
+    bench_need(child >= 0, "fork");
+    if (child == 0) {
+        close(wishes[1]);
+        serve_bare(target, wishes[0], rounds[1]);
+    }
+    to_bare = wishes[1];
+    from_bare = rounds[0];
+    close(rounds[1]);
+}
+
+static struct bench_round run_bare(unsigned concurrency, int milliseconds)
+{
+    const struct wish wish = {concurrency, milliseconds};
+    struct bench_round round;
+
+    bench_need(write(to_bare, &wish, sizeof wish) == sizeof wish, "asking for a round");
+    bench_need(read(from_bare, &round, sizeof round) == sizeof round, "a bare round");
+    return round;
+}
+
 static void compare(unsigned concurrency)
 {
     struct bench_round ours[BENCH_ROUNDS], bare[BENCH_ROUNDS];
     double ratio[BENCH_ROUNDS], over[BENCH_ROUNDS];
 
     run_engine(concurrency, WARM_MS);
-    bare_run(concurrency, WARM_MS);
+    run_bare(concurrency, WARM_MS);
     for (int i = 0; i < BENCH_ROUNDS; i++) {
         ours[i] = run_engine(concurrency, ROUND_MS);
-        bare[i] = bare_run(concurrency, ROUND_MS);
+        bare[i] = run_bare(concurrency, ROUND_MS);
         ratio[i] = ours[i].per_second / bare[i].per_second;
         over[i] = ours[i].p50_ms - bare[i].p50_ms;
     }
@@ -129,8 +179,10 @@ static void compare(unsigned concurrency)
 
 typedef struct bench_round one_side(unsigned concurrency, int milliseconds);
 
-static void alone(one_side *run, unsigned concurrency, int milliseconds)
+static void alone(one_side *run, int words_count, char **words)
 {
+    unsigned concurrency = (unsigned)atoi(words[2]);
+    int milliseconds = words_count > 3 ? atoi(words[3]) : ROUND_MS;
     struct bench_round round;
 
     bench_need(concurrency >= 1 && concurrency <= BARE_CONCURRENCY_MAX && milliseconds >= 1,
@@ -161,13 +213,18 @@ int main(int words_count, char **words)
     struct vault_message why = {0};
 
     bench_need(target.url && target.ca_file, "finding VAULT_BENCH_URL and VAULT_BENCH_CA");
+    if (words_count >= 3 && strcmp(words[1], "bare") == 0) {
+        bare_open(&target);
+        alone(bare_run, words_count, words);
+        return 0;
+    }
+    if (words_count < 3)
+        start_bare(&target);
     set_environment(&credential);
     bench_must(vault_http_start(&why), "vault_http_start", why.text);
-    bare_open(&target);
     open_engine(&target);
     if (words_count >= 3)
-        alone(strcmp(words[1], "bare") == 0 ? bare_run : run_engine, (unsigned)atoi(words[2]),
-              words_count > 3 ? atoi(words[3]) : ROUND_MS);
+        alone(run_engine, words_count, words);
     for (size_t i = 0; words_count < 3 && i < sizeof concurrencies / sizeof *concurrencies; i++)
         compare(concurrencies[i]);
     vault_port_close(engine_side.port);

@@ -132,6 +132,7 @@ void bare_open(const struct bare_target *target)
 {
     struct bare_side *side = &bare_side;
 
+    bench_need(curl_global_init(CURL_GLOBAL_DEFAULT) == 0, "curl_global_init");
     sign_once(&side->exchange, target);
     split_headers(side);
     side->multi = curl_multi_init();

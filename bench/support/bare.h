@@ -20,6 +20,7 @@ struct bare_target {
     const struct vault_credential *credential;
 };
 
+/* In a process in which the engine does not run: that one has libcurl's memory in its own hands. */
 void bare_open(const struct bare_target *target);
 
 struct bench_round bare_run(unsigned concurrency, int milliseconds);

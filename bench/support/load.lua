@@ -27,9 +27,9 @@ local function ask_until(over, spent)
     return nil
 end
 
--- Fetch for `seconds` with `concurrency` light threads: { fetches, seconds, p50_ms, p99_ms }, or nil
--- and the first failure. The caches are emptied first, so that the dict has no more secrets in it
--- than a node would.
+-- Fetch for `seconds` with `concurrency` light threads: { fetches, seconds, p50_ms, p99_ms }, or
+-- nil and the first failure. The caches are emptied first, so that the dict has no more secrets in
+-- it than a node would.
 function _M.run(concurrency, seconds)
     local spent, threads, failure = {}, {}, nil
     vault.flush()
