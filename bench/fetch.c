@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "arena.h"
 #include "http_settings.h"
 #include "io_thread.h"
 #include "support/bare.h"
@@ -220,6 +221,7 @@ int main(int words_count, char **words)
     }
     if (words_count < 3)
         start_bare(&target);
+    vault_arena_stay(); /* as the module's thread does */
     set_environment(&credential);
     bench_must(vault_http_start(&why), "vault_http_start", why.text);
     open_engine(&target);

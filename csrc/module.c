@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "arena.h"
 #include "base64.h"
 #include "digest.h"
 #include "environment.h"
@@ -304,6 +305,7 @@ int luaopen_vault_core(lua_State *state)
 {
     bool first = vault_environment_process() == NULL;
 
+    vault_arena_stay(); /* Lua's thread, for the life of the process */
     if (vault_environment_capture() != VAULT_OK)
         return luaL_error(state, "out of memory");
     lua_createtable(state, 0, 16);

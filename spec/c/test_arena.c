@@ -123,6 +123,9 @@ static void test_resize(void **state)
     assert_memory_equal(larger, "abc", 3);
     assert_true(is_zero(larger + 3, 997));
     assert_memory_equal(block, zeros, 3);
+    assert_ptr_equal(vault_arena_resize(larger, 1010), larger); /* there is room in it */
+    assert_memory_equal(larger, "abc", 3);
+    assert_true(is_zero(larger + 3, 1007));
     smaller = vault_arena_resize(larger, 2);
     assert_memory_equal(smaller, "ab", 2);
     assert_true(is_zero(larger, 1000));
@@ -195,6 +198,8 @@ static void *use(void *seed)
     size_t sizes[HELD] = {0}, wrong = 0;
     unsigned random = mark;
 
+    if (mark % 2)
+        vault_arena_stay();
     for (int i = 0; i < ROUNDS; i++) {
         size_t at;
 
@@ -210,6 +215,7 @@ static void *use(void *seed)
     }
     for (size_t i = 0; i < HELD; i++)
         vault_arena_give(held[i]);
+    vault_arena_leave();
     return (void *)wrong;
 }
 
@@ -228,6 +234,65 @@ static void test_threads_have_blocks_of_their_own(void **state)
     }
 }
 
+static unsigned count_of(const struct list *list)
+{
+    unsigned count = 0;
+
+    for (const struct block *block = list->first; block; block = block->next)
+        count++;
+    assert_int_equal(count, list->count);
+    return count;
+}
+
+/* What a thread that stays gives back is its own, within bounds; when it leaves, everybody's. */
+static void test_a_thread_that_stays(void **state)
+{
+    enum { MANY = 200 };
+    const unsigned index = index_of(1000);
+    const unsigned most = OWN_BYTES / bytes_of(index);
+    unsigned before = count_of(&shared[index]);
+    char *held[MANY];
+
+    (void)state;
+    vault_arena_stay();
+    for (size_t i = 0; i < MANY; i++) {
+        held[i] = vault_arena_take(1000);
+        memset(held[i], 0xa5, 1000);
+    }
+    assert_in_range(count_of(&own[index]), 0, REFILL);
+    for (size_t i = 0; i < MANY; i++) {
+        vault_arena_give(held[i]);
+        assert_true(count_of(&own[index]) <= most);
+    }
+    assert_in_range(count_of(&own[index]), most / 2, most);
+    for (size_t i = 0; i < MANY; i++) {
+        held[i] = vault_arena_take(1000);
+        assert_true(is_zero(held[i], 1000));
+    }
+    for (size_t i = 0; i < MANY; i++)
+        vault_arena_give(held[i]);
+    vault_arena_leave();
+    assert_int_equal(count_of(&own[index]), 0);
+    assert_true(count_of(&shared[index]) >= before + MANY - most);
+    vault_arena_give(vault_arena_take(1000));
+    assert_int_equal(count_of(&own[index]), 0);
+}
+
+/* Two of the largest are more than its bound of bytes. */
+static void test_a_thread_that_stays_keeps_two_of_the_largest(void **state)
+{
+    char *held[3];
+
+    (void)state;
+    vault_arena_stay();
+    for (size_t i = 0; i < 3; i++)
+        held[i] = vault_arena_take(LARGEST);
+    for (size_t i = 0; i < 3; i++)
+        vault_arena_give(held[i]);
+    assert_in_range(count_of(&own[SIZES - 1]), 1, 2);
+    vault_arena_leave();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +305,8 @@ int main(void)
         cmocka_unit_test(test_hide),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_threads_have_blocks_of_their_own),
+        cmocka_unit_test(test_a_thread_that_stays),
+        cmocka_unit_test(test_a_thread_that_stays_keeps_two_of_the_largest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
