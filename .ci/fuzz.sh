@@ -2,8 +2,8 @@
 # fuzz - every fuzz target for FUZZ_SECONDS, two at a time.
 #
 # For:   `make fuzz`: address and undefined sanitizers on; the stored corpus is read, what is found
-#        new goes to build/fuzz/corpus. The grammar of references, which is Lua, is a target too. The
-#        controls first. FUZZ_TARGETS="json ini" chooses.
+#        new goes to build/fuzz/corpus. The grammar of references, which is Lua, is a target too.
+#        The controls first. FUZZ_TARGETS="json ini" chooses.
 # Never: a pass for a target that did not run.
 set -u
 cd "$(dirname "$0")/.." || exit 1

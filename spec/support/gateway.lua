@@ -64,7 +64,8 @@ end
 function _M.start(options)
     local values = {
         dict = options.dict ~= false and "lua_shared_dict vault_secrets 10m;" or "",
-        before_init = COLLECT .. (options.before_init or ""), init = options.init, after_init = options.after_init,
+        before_init = COLLECT .. (options.before_init or ""),
+        init = options.init, after_init = options.after_init,
         http = options.http, server = options.server,
     }
     if options.init_worker ~= false then
