@@ -192,6 +192,14 @@ install: $(CORE)
 	install -m 644 lua/vault/*.lua $(DESTDIR)$(LUA_MODULEDIR)/vault/
 	install -m 755 bin/vaults $(DESTDIR)$(BINDIR)/vaults
 
+# The adapters are apart: each refuses to go over a file of somebody else's.
+.PHONY: install-kong install-apisix
+install-kong:
+	@DESTDIR="$(DESTDIR)" .ci/install_adapter.sh "$(LUA_MODULEDIR)" \
+		lua/kong/vaults/aws/init.lua lua/kong/vaults/aws/schema.lua
+install-apisix:
+	@DESTDIR="$(DESTDIR)" .ci/install_adapter.sh "$(LUA_MODULEDIR)" lua/apisix/secret/awssm.lua
+
 .PHONY: demo
 demo: deps
 	@$(MAKE) --no-print-directory all venv

@@ -16,8 +16,9 @@ passed=0
 # The same tree without its comments.
 bare=$(mktemp -d)
 trap 'rm -rf "$bare"' EXIT
-mkdir -p "$bare/csrc" "$bare/lua/vault"
-(cd "$root" && awk -v to="$bare" -f .ci/uncomment.awk csrc/*.[ch] lua/vault/*.lua) || exit 1
+(cd "$root" && find csrc lua -type d) | (cd "$bare" && xargs mkdir -p) || exit 1
+(cd "$root" && find csrc lua \( -name '*.[ch]' -o -name '*.lua' \) \
+    -exec awk -v to="$bare" -f .ci/uncomment.awk {} +) || exit 1
 
 # rule WHAT PATTERN ALLOWED FILES...: the files that match PATTERN (extended) must be among the
 # words of ALLOWED.
@@ -51,11 +52,13 @@ word() {
 
 c=$bare/csrc
 l=$bare/lua/vault
+lua=$(find "$bare/lua" -name '*.lua')
+adapters=$(find "$bare/lua/kong" "$bare/lua/apisix" -name '*.lua')
 # Which C file is for what: DESIGN, "Rooms".
 rule "Lua's headers" '#include <(lua|lauxlib|lualib|luajit)' \
     "$(cd "$c" && echo module*.[ch])" "$c"/*.[ch]
 rule "libcurl" '#include <curl/|'"$(word 'curl_[a-z]+_|CURL[A-Zmo]')" \
-    "http.c http.h http_outcome.c http_outcome.h loop.c loop.h io_thread.c" "$c"/*.[ch]
+    "http.c http.h http_settings.c http_settings.h http_outcome.c http_outcome.h loop.c" "$c"/*.[ch]
 rule "OpenSSL" '#include <openssl/' "sigv4.c digest.c buffer.c" "$c"/*.[ch]
 rule "expat" '#include <expat'"|$(word 'XML_[A-Z]')" "sts_answer.c" "$c"/*.[ch]
 rule "environ" "$(word 'getenv|secure_getenv|environ')"'([^A-Za-z0-9_]|$)' "environment.c" \
@@ -87,17 +90,23 @@ rule "AWS words in transport" 'X-Amz|secretsmanager|GetSecretValue|AKIA' "" "$c"
     "$c"/io_thread.[ch] "$c"/loop.[ch] "$c"/wake.[ch] "$c"/program*.[ch]
 rule "typedef of a struct" '^ *typedef +(struct|union)' "" "$c"/*.[ch]
 rule "an included .c file" '#include "[^"]*\.c"' "" "$c"/*.[ch]
-rule "the engine in Lua" 'core\.(port|run|explain)' "collector.lua" "$l"/*.lua
-rule "another program in Lua" 'core\.(exec|variables)' "exec.lua" "$l"/*.lua
-rule "os.getenv" 'os\.getenv' "" "$l"/*.lua
+rule "the engine in Lua" 'core\.(port|run|explain)' "collector.lua" $lua
+rule "another program in Lua" 'core\.(exec|variables)' "exec.lua" $lua
+rule "os.getenv" 'os\.getenv' "" $lua
 rule "ngx in pure Lua" '(^|[^A-Za-z0-9_."])ngx\.|require *\(? *"(ngx|resty)\.' "" \
     "$l"/reference.lua "$l"/schema.lua "$l"/config.lua "$l"/allow.lua "$l"/entities.lua \
     "$l"/state.lua "$l"/sources.lua "$l"/vaults.lua
-rule "globals set at require" '^ *_G[.[]|^require *=' "" "$l"/*.lua
+rule "globals set at require" '^ *_G[.[]|^require *=' "" $lua
+rule "a host's names" '_G\.(kong|native_timer_at)|"apisix\.' "init.lua apisix.lua" $lua
+rule "a cache under a host's own" \
+    'require *\(? *"vault(\.(cache|fetch|held|init|node|refresh|resolve|vaults))?"' "" $adapters \
+    "$l"/apisix.lua
+rule "a guest that caches" 'require *\(? *"vault(\.(cache|held|init|node|refresh|resolve))?"' "" \
+    "$l"/guest.lua
 
 # Every file opens with its room: what it is for, what may not enter.
 without=
-for file in "$root"/csrc/*.[ch] "$root"/lua/vault/*.lua; do
+for file in "$root"/csrc/*.[ch] $(find "$root/lua" -name '*.lua'); do
     head -n 14 "$file" | awk '/For:/ { a = 1 } /Never:/ { b = 1 } END { exit !(a && b) }' ||
         without="$without $(basename "$file")"
 done
@@ -146,7 +155,12 @@ if [ -z "${VAULT_LAYERS_ROOT:-}" ]; then
     plant "another program in Lua" lua/vault/cli.lua 'core.exec({}, {})'
     plant "os.getenv" lua/vault/env.lua 'local x = os.getenv("HOME")'
     plant "ngx in pure Lua" lua/vault/reference.lua 'local x = ngx.now()'
+    plant "a host's names" lua/vault/guest.lua 'local x = _G.kong'
+    plant "a cache under a host's own" lua/kong/vaults/aws/init.lua 'local x = require "vault"'
+    plant "a guest that caches" lua/vault/guest.lua 'local x = require "vault.cache"'
+    plant "os.getenv" lua/apisix/secret/awssm.lua 'local x = os.getenv("HOME")'
     plant "room comment" csrc/no_room.c 'int x;'
+    plant "room comment" lua/kong/no_room.lua 'local x = 1'
 fi
 
 echo "layers: $passed passed, $failed failed"

@@ -104,14 +104,24 @@ c_has_tests() {
     return $code
 }
 
+# What lies outside of lua/vault/ is an adapter: its spec is named after the module it makes.
 lua_has_specs() {
     code=0
-    for file in lua/vault/*.lua; do
-        name=$(basename "$file" .lua)
+    for file in $(ours lua); do
+        case $file in
+        lua/vault/*) name=$(basename "$file" .lua) ;;
+        *) name=$(echo "$file" | sed 's|^lua/||; s|\.lua$||; s|/init$||; s|/schema$||; s|/|_|g') ;;
+        esac
         [ -f "spec/${name}_spec.lua" ] || [ -f "spec/nginx/${name}_spec.lua" ] ||
             { echo "$file has no spec/${name}_spec.lua"; code=1; }
     done
     return $code
+}
+
+# By that an installation tells them from another's: install_adapter.sh.
+adapters_are_marked() {
+    ! find lua -name '*.lua' ! -path 'lua/vault/*' -exec grep -L 'Part of lua-resty-vaults' {} + |
+        grep .
 }
 
 # What no runner would pick up is not a test.
@@ -148,11 +158,14 @@ lines_are_short() {
 # csrc/version.h says it; the others must agree.
 version_is_one() {
     version=$(sed -n 's/^#define VAULT_VERSION "\(.*\)"$/\1/p' csrc/version.h)
-    spec=lua-resty-vaults-$version-1.rockspec
-    [ -n "$version" ] && [ "$(echo ./*.rockspec)" = "./$spec" ] &&
-        grep -q "^version = \"$version-1\"$" "$spec" &&
+    name=lua-resty-vaults
+    specs=$(for each in "" -apisix -kong; do echo "$name$each-$version-1.rockspec"; done)
+    [ -n "$version" ] && [ "$(find . -maxdepth 1 -name '*.rockspec' -printf '%P\n' |
+        LC_ALL=C sort)" = "$specs" ] &&
+        [ "$(cat ./*.rockspec | grep -c "^version = \"$version-1\"$")" = 3 ] &&
+        [ "$(cat ./*.rockspec | grep -c "\"$name == $version\"")" = 2 ] &&
         grep -qE "^## $version( |$)" CHANGELOG.md || {
-        echo "version.h, the rockspec and CHANGELOG.md do not agree on \"$version\""
+        echo "version.h, the rockspecs and CHANGELOG.md do not agree on \"$version\""
         return 1
     }
 }
@@ -192,6 +205,7 @@ check "clang-tidy: size of functions" functions_are_small
 check "every header compiles alone" headers_stand_alone
 check "every C file has its test" c_has_tests
 check "every Lua module has its spec" lua_has_specs
+check "adapters say whose they are" adapters_are_marked
 check "no runner skips a file of spec/" spec_skips_nothing
 check "files of at most 400 lines" files_are_short
 check "lines of at most 100 columns" lines_are_short

@@ -12,6 +12,7 @@ end
 
 local cjson = require("cjson")
 local core = require("vault.core")
+local median = require("bench.support.rounds").median
 
 local MEMBERS = 10
 local RUNS = 5
@@ -51,11 +52,6 @@ local function rate(run, text)
         spent = os.clock() - start
     end
     return done / spent
-end
-
-local function median(list)
-    table.sort(list)
-    return list[math.ceil(#list / 2)]
 end
 
 local function measure(size)

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "http.h"
+#include "http_settings.h"
 #include "io_thread.h"
 #include "support/bare.h"
 #include "support/round.h"

@@ -7,15 +7,13 @@
 -- Never: a pass or a fail.
 
 local cjson = require "cjson"
-local gateway = require "spec.support.gateway"
+local median = require("bench.support.rounds").median
+local node = require "bench.support.node"
 local system = require "spec.support.system"
 
 local ROUNDS = 9
 local ROUND_SECONDS = 0.3
 local TICKS = 100 -- of /proc's processor times, per second, on every Linux we know
-
-local url = assert(os.getenv("VAULT_BENCH_URL"), "VAULT_BENCH_URL names no server")
-local ca = assert(os.getenv("VAULT_BENCH_CA"), "VAULT_BENCH_CA names no file")
 
 local SERVER = [[
     location = /run {
@@ -26,19 +24,6 @@ local SERVER = [[
         }
     }
 ]]
-
-local function start()
-    return gateway.start {
-        -- Large enough that no fetch pays for a full dict.
-        dict = false, http = "lua_shared_dict vault_secrets 128m;", server = SERVER,
-        log_level = "warn",
-        before_init = ('package.path = "%s/?.lua;" .. package.path'):format(system.root()),
-        env = {
-            AWS_ACCESS_KEY_ID = "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY = "EXAMPLEKEY",
-            AWS_REGION = "us-east-1", AWS_ENDPOINT_URL_SECRETS_MANAGER = url, AWS_CA_BUNDLE = ca,
-        },
-    }
-end
 
 -- utime and stime of a thread, in seconds.
 local function processor_time(pid, thread)
@@ -70,15 +55,6 @@ end
 local function bare_round(concurrency)
     return cjson.decode(system.must(("%s/bench/fetch bare %d %d"):format(system.build(),
         concurrency, ROUND_SECONDS * 1e3)))
-end
-
-local function median(list, field)
-    local values = {}
-    for i, entry in ipairs(list) do
-        values[i] = entry[field]
-    end
-    table.sort(values)
-    return values[math.ceil(#values / 2)]
 end
 
 local function sum(list, field)
@@ -113,14 +89,9 @@ local function measure(one, concurrency)
         median(bare, "cpu_us")))
 end
 
-local one = start()
-local ok, err = pcall(function()
+-- The dict is large enough that no fetch pays for a full one.
+node.run(nil, { secrets = "128m", server = SERVER }, function(one)
     for _, concurrency in ipairs { 1, 16, 64 } do
         measure(one, concurrency)
     end
 end)
-if not ok then
-    io.stderr:write(one:error_log():sub(1, 2000))
-end
-one:stop()
-assert(ok, err)

@@ -7,13 +7,9 @@
 -- Never: a pass or a fail.
 
 local cjson = require "cjson"
-local gateway = require "spec.support.gateway"
-local system = require "spec.support.system"
+local node = require "bench.support.node"
 
 local WARM = 200 -- secrets before the first look: connections, compiled code, the tables' frames
-
-local url = assert(os.getenv("VAULT_BENCH_URL"), "VAULT_BENCH_URL names no server")
-local ca = assert(os.getenv("VAULT_BENCH_CA"), "VAULT_BENCH_CA names no file")
 
 local SERVER = [[
     location = /fill {
@@ -24,19 +20,6 @@ local SERVER = [[
         }
     }
 ]]
-
-local function start()
-    return gateway.start {
-        dict = false, server = SERVER, log_level = "warn",
-        http = "lua_shared_dict vault_secrets 64m; lua_shared_dict vault_locks 1m;",
-        init = "max_entries = 20000",
-        before_init = ('package.path = "%s/?.lua;" .. package.path'):format(system.root()),
-        env = {
-            AWS_ACCESS_KEY_ID = "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY = "EXAMPLEKEY",
-            AWS_REGION = "us-east-1", AWS_ENDPOINT_URL_SECRETS_MANAGER = url, AWS_CA_BUNDLE = ca,
-        },
-    }
-end
 
 local function fill(one, secrets)
     local result = cjson.decode(one:show("/fill?secrets=" .. secrets, { timeout = 60 }))
@@ -55,11 +38,6 @@ local function measure(one, secrets)
 end
 
 for _, secrets in ipairs { 1000, 10000 } do
-    local one = start()
-    local ok, err = pcall(measure, one, secrets)
-    if not ok then
-        io.stderr:write(one:error_log():sub(1, 2000))
-    end
-    one:stop()
-    assert(ok, err)
+    node.run(nil, { secrets = "64m", dicts = "lua_shared_dict vault_locks 1m;", server = SERVER,
+                    init = "max_entries = 20000" }, function(one) measure(one, secrets) end)
 end

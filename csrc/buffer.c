@@ -141,6 +141,8 @@ void vault_buffer_clear(struct vault_buffer *buffer)
 
 void vault_buffer_free(struct vault_buffer *buffer)
 {
+    if (!buffer->data)
+        return;
     vault_free(buffer->data);
     vault_buffer_init(buffer, buffer->limit);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "credential_cache.h"
+#include "identity_chain.h"
 
 #define BUSY_PAUSE_MS 20
 #define KEY_MAX       (64 * 1024)
@@ -15,7 +16,8 @@
 struct vault_caller {
     const struct vault_identity_world *world;
     const struct vault_identity_request *request;
-    struct vault_buffer key;         /* of the cache */
+    bool at_hand;                    /* its credential always was */
+    struct vault_buffer key;         /* of the cache; empty where it is at hand */
     struct vault_identity *identity; /* while this caller renews */
     bool renews;                     /* the cache waits for keep, fail or pass_on */
     bool exchanged;                  /* finding out took more than a look */
@@ -24,7 +26,7 @@ struct vault_caller {
     int64_t pause_ms;
     enum vault_status status;
     struct vault_cache_look look; /* its credential is the caller's */
-    struct vault_message why;
+    struct vault_note why;
 };
 
 static void let_go(struct vault_caller *caller)
@@ -42,8 +44,29 @@ void vault_caller_free(struct vault_caller *caller)
         return;
     let_go(caller);
     vault_buffer_free(&caller->key);
+    vault_note_clear(&caller->why);
     vault_credential_clear(&caller->look.credential);
     vault_free(caller);
+}
+
+/* Where there is nothing to find out, nobody keeps it. Who wants to know how it was found is told
+ * by finding out. */
+static enum vault_status take_at_hand(struct vault_caller *caller)
+{
+    const struct vault_credential_query query = {.environment = caller->world->environment};
+
+    if (caller->world->trail)
+        return VAULT_NOT_CONFIGURED;
+    return vault_chain_at_hand(caller->request, &query, &caller->look.credential);
+}
+
+static enum vault_status make_key(struct vault_caller *caller)
+{
+    enum vault_status status = vault_identity_key(caller->request, &caller->key);
+
+    caller->look.key = caller->key.data;
+    caller->look.key_length = caller->key.length;
+    return status;
 }
 
 enum vault_status vault_caller_new(const struct vault_identity_request *request,
@@ -58,10 +81,11 @@ enum vault_status vault_caller_new(const struct vault_identity_request *request,
     caller->world = world;
     caller->request = request;
     vault_buffer_init(&caller->key, KEY_MAX);
-    status = vault_identity_key(request, &caller->key);
-    caller->look.key = caller->key.data;
-    caller->look.key_length = caller->key.length;
-    caller->look.why = &caller->why;
+    vault_note_init(&caller->why);
+    status = take_at_hand(caller);
+    caller->at_hand = status == VAULT_OK;
+    if (status != VAULT_OK && status != VAULT_NO_MEMORY)
+        status = make_key(caller);
     if (status == VAULT_OK)
         *made = caller;
     else
@@ -141,7 +165,7 @@ static enum vault_step finish(struct vault_caller *caller, int64_t now)
             status = VAULT_OK; /* renewing it comes again */
         } else {
             vault_credential_clear(&caller->look.credential);
-            vault_message_add(&caller->why, "%s", why->text);
+            vault_note_set(&caller->why, why);
         }
     }
     let_go(caller);
@@ -165,7 +189,11 @@ static enum vault_step send_errand(struct vault_caller *caller, int64_t now)
 /* Ask the cache; VAULT_STEP_EXCHANGE stands for "find out". */
 static enum vault_step look(struct vault_caller *caller, int64_t now)
 {
-    vault_message_clear(&caller->why);
+    struct vault_message why;
+
+    vault_note_clear(&caller->why);
+    vault_message_clear(&why);
+    caller->look.why = &why;
     caller->look.now = now;
     switch (vault_credential_cache_find(&caller->look)) {
     case VAULT_CACHED_GOOD:
@@ -173,6 +201,7 @@ static enum vault_step look(struct vault_caller *caller, int64_t now)
     case VAULT_CACHED_BUSY:
         return wait(caller);
     case VAULT_CACHED_FAILED:
+        vault_note_set(&caller->why, &why);
         return done(caller, caller->look.failure);
     case VAULT_CACHED_MINE:
         caller->renews = true;
@@ -192,6 +221,8 @@ enum vault_step vault_caller_next(struct vault_caller *caller, int64_t now)
     enum vault_status status;
 
     if (!caller->identity) {
+        if (caller->at_hand)
+            return done(caller, VAULT_OK);
         step = look(caller, now);
         if (step != VAULT_STEP_EXCHANGE)
             return step;
@@ -225,9 +256,9 @@ enum vault_status vault_caller_status(const struct vault_caller *caller)
     return caller->status;
 }
 
-const struct vault_message *vault_caller_message(const struct vault_caller *caller)
+const char *vault_caller_message(const struct vault_caller *caller)
 {
-    return caller->identity ? vault_identity_message(caller->identity) : &caller->why;
+    return caller->identity ? vault_identity_message(caller->identity)->text : caller->why.text;
 }
 
 const struct vault_credential *vault_caller_credential(const struct vault_caller *caller)

@@ -39,7 +39,7 @@ enum vault_step vault_caller_next(struct vault_caller *caller, int64_t now);
 struct vault_exchange *vault_caller_exchange(struct vault_caller *caller);
 int64_t vault_caller_pause(const struct vault_caller *caller);
 enum vault_status vault_caller_status(const struct vault_caller *caller);
-const struct vault_message *vault_caller_message(const struct vault_caller *caller);
+const char *vault_caller_message(const struct vault_caller *caller);
 const struct vault_credential *vault_caller_credential(const struct vault_caller *caller);
 
 /* AWS refused the credential: whoever asks next gets a new one. */

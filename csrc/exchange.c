@@ -17,11 +17,12 @@ static void forget_answer(struct vault_exchange *exchange)
     exchange->retry_after_ms = -1;
     exchange->error_type[0] = '\0';
     exchange->request_id[0] = '\0';
-    vault_message_clear(&exchange->why);
+    vault_note_clear(&exchange->why);
 }
 
 void vault_exchange_init(struct vault_exchange *exchange)
 {
+    vault_note_init(&exchange->why);
     exchange->method = "GET";
     exchange->direct = false;
     exchange->may_connect = NULL;

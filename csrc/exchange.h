@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
-#include "message.h"
+#include "note.h"
 
 #define VAULT_EXCHANGE_ANSWER_MAX  (512 * 1024) /* 64 KiB, each byte as \u00NN, and the rest */
 #define VAULT_EXCHANGE_PROGRAM_MAX (16 * 1024)
@@ -36,10 +36,10 @@ struct vault_exchange {
     int status;                /* HTTP status, 0 where none came */
     struct vault_buffer answer;
     int64_t date; /* Date, seconds since 1970; -1: none, or an answer of 200 that is not direct */
-    int64_t retry_after_ms;   /* x-amz-retry-after; -1: none */
-    char error_type[128];     /* x-amzn-errortype, "" for none */
-    char request_id[64];      /* x-amzn-requestid, "" for none */
-    struct vault_message why; /* where outcome is not VAULT_OK */
+    int64_t retry_after_ms; /* x-amz-retry-after; -1: none */
+    char error_type[128];   /* x-amzn-errortype, "" for none */
+    char request_id[64];    /* x-amzn-requestid, "" for none */
+    struct vault_note why;  /* where outcome is not VAULT_OK */
 };
 
 /* Empty, with its limits. Allocates nothing. */

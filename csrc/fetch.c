@@ -26,22 +26,39 @@ static void enter(struct vault_fetch *fetch, enum vault_fetch_state next)
         fetch->trace(fetch->trace_at, from, next);
 }
 
-/* The result stands: say of what it speaks, wipe what is no longer needed. */
+/* Of what the result speaks, and why it is none. */
+static void say(struct vault_fetch *fetch)
+{
+    struct vault_message message = {0};
+
+    vault_fetch_copy_say(&fetch->wanted, &message);
+    vault_message_add(&message, ": %s",
+                      fetch->why.length ? fetch->why.text
+                                        : vault_status_row(fetch->status)->sentence);
+    if (fetch->retry.attempts > 1)
+        vault_message_add(&message, " (%u attempts)", fetch->retry.attempts);
+    vault_note_set(&fetch->message, &message);
+}
+
+static void forget_locating(struct vault_fetch *fetch)
+{
+    if (fetch->locating)
+        vault_region_free(fetch->locating);
+    vault_free(fetch->locating);
+    fetch->locating = NULL;
+}
+
 enum vault_fetch_state vault_fetch_conclude(struct vault_fetch *fetch, enum vault_status status)
 {
     fetch->status = status;
-    if (status != VAULT_OK) {
-        vault_fetch_copy_say(&fetch->wanted, &fetch->message);
-        vault_message_add(&fetch->message, ": %s",
-                          fetch->why.length ? fetch->why.text : vault_status_row(status)->sentence);
-        if (fetch->retry.attempts > 1)
-            vault_message_add(&fetch->message, " (%u attempts)", fetch->retry.attempts);
-    }
+    if (status != VAULT_OK)
+        say(fetch);
     vault_caller_free(fetch->caller);
     fetch->caller = NULL;
-    vault_region_free(&fetch->locating);
+    forget_locating(fetch);
     vault_exchange_free(&fetch->exchange);
-    vault_endpoint_free(&fetch->endpoint);
+    vault_place_release(fetch->place);
+    fetch->place = NULL;
     vault_fetch_copy_forget_caller(&fetch->wanted);
     fetch->out = &fetch->exchange; /* the caller's is gone */
     return VAULT_FETCH_DONE;
@@ -62,11 +79,12 @@ static enum vault_status ask(struct vault_exchange *exchange, const struct vault
 
 static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_moment now)
 {
+    const struct vault_endpoint *endpoint = vault_place_endpoint(fetch->place);
     const struct vault_signing signing = {
         .signer = fetch->world->signer,
-        .endpoint = &fetch->endpoint,
+        .endpoint = endpoint,
         .credential = vault_caller_credential(fetch->caller),
-        .region = fetch->endpoint.region,
+        .region = endpoint->region,
         .service = vault_secretsmanager_service,
     };
     enum vault_status status;
@@ -78,7 +96,7 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
                                     fetch->status == VAULT_OK ? VAULT_TIMEOUT : fetch->status);
     }
     fetch->signed_skew_ms = atomic_load(fetch->world->skew_ms);
-    vault_message_clear(&fetch->why);
+    vault_note_clear(&fetch->why);
     vault_exchange_clear(&fetch->exchange);
     status = ask(&fetch->exchange, &fetch->wanted);
     if (status == VAULT_OK)
@@ -126,14 +144,32 @@ static void say_entry(const struct vault_fetch *fetch, size_t index)
     entry->why = message;
 }
 
-static enum vault_status read_batch(struct vault_fetch *fetch)
+static enum vault_status read_batch(struct vault_fetch *fetch, struct vault_message *why)
 {
     const struct vault_fetch_copy *wanted = &fetch->wanted;
     enum vault_status status = vault_secretsmanager_read_batch(
-        &fetch->exchange, wanted->batch, wanted->batch_count, &fetch->batch, &fetch->why);
+        &fetch->exchange, wanted->batch, wanted->batch_count, &fetch->batch, why);
 
     for (size_t i = 0; i < fetch->batch.count; i++)
         say_entry(fetch, i);
+    return status;
+}
+
+static enum vault_status read_result(struct vault_fetch *fetch)
+{
+    const struct vault_exchange *exchange = &fetch->exchange;
+    enum vault_status status = exchange->outcome;
+    struct vault_message why;
+
+    vault_message_clear(&why);
+    if (exchange->outcome != VAULT_OK)
+        vault_message_add(&why, "%s", exchange->why.text);
+    else if (fetch->wanted.batch_count > 0)
+        status = read_batch(fetch, &why);
+    else
+        status = vault_secretsmanager_read_value(exchange, &fetch->secret, &why);
+    if (status != VAULT_OK)
+        vault_note_set(&fetch->why, &why);
     return status;
 }
 
@@ -143,13 +179,7 @@ static enum vault_fetch_state read_answer(struct vault_fetch *fetch, struct vaul
     int64_t pause;
 
     vault_fetch_report_answer(fetch->report, exchange, fetch->signed_skew_ms);
-    fetch->status = exchange->outcome;
-    if (exchange->outcome != VAULT_OK)
-        vault_message_add(&fetch->why, "%s", exchange->why.text);
-    else if (fetch->wanted.batch_count > 0)
-        fetch->status = read_batch(fetch);
-    else
-        fetch->status = vault_secretsmanager_read_value(exchange, &fetch->secret, &fetch->why);
+    fetch->status = read_result(fetch);
     if (fetch->status == VAULT_OK) {
         vault_retry_succeeded(&fetch->retry, fetch->world->budget);
         return vault_fetch_conclude(fetch, VAULT_OK);
@@ -208,10 +238,12 @@ enum vault_fetch_need vault_fetch_advance(struct vault_fetch *fetch, struct vaul
 
 void vault_fetch_fail(struct vault_fetch *fetch, enum vault_status status, const char *why)
 {
+    struct vault_message message = {0};
+
     if (fetch->state == VAULT_FETCH_DONE)
         return;
-    vault_message_clear(&fetch->why);
-    vault_message_add(&fetch->why, "%s", why);
+    vault_message_add(&message, "%s", why);
+    vault_note_set(&fetch->why, &message);
     enter(fetch, vault_fetch_conclude(fetch, status));
 }
 
@@ -231,11 +263,11 @@ static void prepare(struct vault_fetch *fetch, const struct vault_fetch_world *w
         .skew_ms = world->skew_ms,
     };
     vault_retry_init(&fetch->retry, world->environment, world->random, world->random_at);
-    vault_endpoint_init(&fetch->endpoint);
     vault_exchange_init(&fetch->exchange);
     fetch->out = &fetch->exchange;
-    vault_region_begin(&fetch->locating, &fetch->query, &fetch->exchange);
     vault_secret_init(&fetch->secret);
+    vault_note_init(&fetch->why);
+    vault_note_init(&fetch->message);
 }
 
 static enum vault_status open_report(struct vault_fetch *fetch)
@@ -300,10 +332,12 @@ void vault_fetch_free(struct vault_fetch *fetch)
         return;
     vault_caller_free(fetch->caller);
     vault_fetch_copy_free(&fetch->wanted);
-    vault_endpoint_free(&fetch->endpoint);
-    vault_region_free(&fetch->locating);
+    vault_place_release(fetch->place);
+    forget_locating(fetch);
     vault_exchange_free(&fetch->exchange);
     vault_secret_free(&fetch->secret);
+    vault_note_clear(&fetch->why);
+    vault_note_clear(&fetch->message);
     vault_batch_free(&fetch->batch);
     vault_free(fetch->report);
     vault_free(fetch);
@@ -339,7 +373,7 @@ const struct vault_batch *vault_fetch_batch(const struct vault_fetch *fetch)
     return &fetch->batch;
 }
 
-const struct vault_message *vault_fetch_message(const struct vault_fetch *fetch)
+const struct vault_note *vault_fetch_message(const struct vault_fetch *fetch)
 {
     return &fetch->message;
 }

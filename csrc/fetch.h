@@ -16,6 +16,7 @@
 #include "fetch_report.h"
 #include "fetch_request.h"
 #include "moment.h"
+#include "place.h"
 #include "retry.h"
 #include "secretsmanager_batch.h"
 #include "sigv4.h"
@@ -23,6 +24,7 @@
 /* What all fetches of one loop share. */
 struct vault_fetch_world {
     const struct vault_environment *environment;
+    struct vault_places *places; /* NULL: none is kept */
     struct vault_signer *signer;
     struct vault_retry_budget *budget;
     _Atomic int64_t *skew_ms; /* AWS's clock minus ours, as last seen */
@@ -84,7 +86,7 @@ int64_t vault_fetch_wake(const struct vault_fetch *fetch);
 enum vault_status vault_fetch_status(const struct vault_fetch *fetch);
 const struct vault_secret *vault_fetch_secret(const struct vault_fetch *fetch);
 const struct vault_batch *vault_fetch_batch(const struct vault_fetch *fetch);
-const struct vault_message *vault_fetch_message(const struct vault_fetch *fetch);
+const struct vault_note *vault_fetch_message(const struct vault_fetch *fetch);
 unsigned vault_fetch_attempts(const struct vault_fetch *fetch);
 
 /* After each vault_fetch_advance: NULL, or a fetch that has no secret to get but the credential

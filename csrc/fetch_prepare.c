@@ -6,16 +6,17 @@
 #include <stdatomic.h>
 
 #include "fetch_state.h"
-#include "service_endpoint.h"
 
 #define DOING_REGION " while the instance was asked for its region"
 #define DOING_CALLER " while credentials were asked for"
 
 static enum vault_fetch_state give_up(struct vault_fetch *fetch, enum vault_status status,
-                                      const struct vault_message *why)
+                                      const char *why)
 {
-    vault_message_clear(&fetch->why);
-    vault_message_add(&fetch->why, "%s", why->text);
+    struct vault_message message = {0};
+
+    vault_message_add(&message, "%s", why);
+    vault_note_set(&fetch->why, &message);
     return vault_fetch_conclude(fetch, status);
 }
 
@@ -25,15 +26,16 @@ static int64_t aws_seconds(const struct vault_fetch *fetch, struct vault_moment 
 }
 
 /* No time is left for `doing`; what was amiss with it so far may be the reason. */
-static enum vault_fetch_state late(struct vault_fetch *fetch, const char *doing,
-                                   const struct vault_message *amiss)
+static enum vault_fetch_state late(struct vault_fetch *fetch, const char *doing, const char *amiss)
 {
+    struct vault_message why = {0};
+
     if (fetch->status != VAULT_OK)
         return vault_fetch_conclude(fetch, fetch->status);
-    vault_message_add(&fetch->why, "%s%s", vault_status_row(VAULT_TIMEOUT)->sentence, doing);
-    if (amiss->length)
-        vault_message_add(&fetch->why, ": %s", amiss->text);
-    return vault_fetch_conclude(fetch, VAULT_TIMEOUT);
+    vault_message_add(&why, "%s%s", vault_status_row(VAULT_TIMEOUT)->sentence, doing);
+    if (*amiss)
+        vault_message_add(&why, ": %s", amiss);
+    return give_up(fetch, VAULT_TIMEOUT, why.text);
 }
 
 static enum vault_fetch_state ask(struct vault_fetch *fetch, struct vault_exchange *exchange)
@@ -44,7 +46,7 @@ static enum vault_fetch_state ask(struct vault_fetch *fetch, struct vault_exchan
 }
 
 static enum vault_fetch_state await(struct vault_fetch *fetch, int64_t until, const char *doing,
-                                    const struct vault_message *amiss)
+                                    const char *amiss)
 {
     if (until >= fetch->deadline)
         return late(fetch, doing, amiss);
@@ -53,17 +55,37 @@ static enum vault_fetch_state await(struct vault_fetch *fetch, int64_t until, co
     return VAULT_FETCH_AWAIT;
 }
 
+static enum vault_status begin_locating(struct vault_fetch *fetch)
+{
+    fetch->locating = vault_alloc(sizeof *fetch->locating);
+    if (!fetch->locating)
+        return VAULT_NO_MEMORY;
+    vault_region_begin(fetch->locating, &fetch->query, &fetch->exchange);
+    return VAULT_OK;
+}
+
 /* LOCATE, where it is found. */
 static enum vault_fetch_state find_region(struct vault_fetch *fetch, struct vault_moment now)
 {
-    struct vault_region_run *run = &fetch->locating;
-    enum vault_step step = vault_region_next(run, aws_seconds(fetch, now), &fetch->wanted.region);
+    struct vault_region_run *run;
+    enum vault_step step;
 
+    if (!fetch->locating && begin_locating(fetch) != VAULT_OK)
+        return vault_fetch_conclude(fetch, VAULT_NO_MEMORY);
+    run = fetch->locating;
+    step = vault_region_next(run, aws_seconds(fetch, now), &fetch->wanted.region);
     if (step == VAULT_STEP_EXCHANGE)
         return ask(fetch, &fetch->exchange);
     if (step == VAULT_STEP_PAUSE)
-        return await(fetch, now.monotonic_ms + run->pause_ms, DOING_REGION, &fetch->exchange.why);
-    return run->status == VAULT_OK ? VAULT_FETCH_LOCATE : give_up(fetch, run->status, &run->why);
+        return await(fetch, now.monotonic_ms + run->pause_ms, DOING_REGION,
+                     fetch->exchange.why.text);
+    return run->status == VAULT_OK ? VAULT_FETCH_LOCATE
+                                   : give_up(fetch, run->status, run->why.text);
+}
+
+static bool is_asking_for_region(const struct vault_fetch *fetch)
+{
+    return fetch->locating && fetch->locating->asking;
 }
 
 static enum vault_fetch_state begin_caller(struct vault_fetch *fetch)
@@ -88,23 +110,27 @@ enum vault_fetch_state vault_fetch_locate(struct vault_fetch *fetch, struct vaul
                                          .override = fetch->wanted.endpoint_url};
     enum vault_fetch_state next;
     enum vault_status status;
+    struct vault_message why;
 
     if (vault_fetch_is_over(fetch, now))
-        return late(fetch, fetch->locating.asking ? DOING_REGION : "", &fetch->exchange.why);
+        return late(fetch, is_asking_for_region(fetch) ? DOING_REGION : "",
+                    fetch->exchange.why.text);
     if (!fetch->wanted.region.length) {
         next = find_region(fetch, now);
         if (next != VAULT_FETCH_LOCATE)
             return next;
         if (fetch->report)
-            fetch->report->region_from = fetch->locating.looked ? "instance metadata" : "profile";
+            fetch->report->region_from = fetch->locating->looked ? "instance metadata" : "profile";
     }
     if (fetch->is_errand)
         return begin_caller(fetch);
     asked.region = fetch->wanted.region.data;
-    status = vault_service_endpoint(&fetch->query, &asked, &fetch->endpoint, &fetch->why);
+    vault_message_clear(&why);
+    status = vault_place_find(fetch->world->places, &fetch->query, &asked, now.monotonic_ms,
+                              &fetch->place, &why);
     if (status != VAULT_OK)
-        return vault_fetch_conclude(fetch, status);
-    vault_fetch_report_endpoint(fetch->report, &fetch->endpoint);
+        return give_up(fetch, status, why.text);
+    vault_fetch_report_endpoint(fetch->report, vault_place_endpoint(fetch->place));
     return begin_caller(fetch);
 }
 
@@ -123,7 +149,7 @@ enum vault_fetch_state vault_fetch_identify(struct vault_fetch *fetch, struct va
 
     if (vault_fetch_is_over(fetch, now))
         return late(fetch, DOING_CALLER,
-                    fetch->out->why.length ? &fetch->out->why : vault_caller_message(caller));
+                    fetch->out->why.length ? fetch->out->why.text : vault_caller_message(caller));
     step = vault_caller_next(caller, aws_seconds(fetch, now));
     if (step == VAULT_STEP_EXCHANGE)
         return ask(fetch, vault_caller_exchange(caller));

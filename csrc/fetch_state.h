@@ -12,18 +12,18 @@
 
 struct vault_fetch {
     const struct vault_fetch_world *world;
-    bool is_errand;                 /* it has the credential, and no secret */
     struct vault_fetch_copy wanted; /* its region is found where none was asked for */
 
     enum vault_fetch_state state;
+    bool is_errand; /* it has the credential, and no secret */
+    bool identified_again, clock_corrected;
     int64_t deadline, wake;
     struct vault_retry retry;
-    bool identified_again, clock_corrected;
     int64_t signed_skew_ms; /* AWS's clock minus ours, as the last attempt had it */
 
     struct vault_credential_query query;
-    struct vault_region_run locating;
-    struct vault_endpoint endpoint;
+    struct vault_region_run *locating; /* NULL: no region has to be found */
+    struct vault_place *place; /* where the service is; from IDENTIFY on, but for an errand */
     struct vault_identity_world callers;
     struct vault_caller *caller; /* from IDENTIFY on */
     struct vault_exchange exchange;
@@ -33,8 +33,8 @@ struct vault_fetch {
     enum vault_status status; /* the last outcome; the result's, once DONE */
     struct vault_secret secret;
     struct vault_batch batch; /* where that was asked for */
-    struct vault_message why;
-    struct vault_message message;
+    struct vault_note why;    /* the last outcome was not VAULT_OK */
+    struct vault_note message;
     struct vault_fetch_report *report; /* NULL: nobody asked */
 
     vault_fetch_trace *trace;

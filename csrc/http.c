@@ -5,59 +5,35 @@
  */
 #include "http.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "arena.h"
 #include "http_outcome.h"
-#include "runtime.h"
 #include "version.h"
 
 #define HEADER_BYTES_MAX (64 * 1024)
+#define URL_MAX          4096
+#define LINES_MAX        32 /* header lines of a request */
 #define WHY_SHOWN        256
+#define USER_AGENT       "lua-resty-vaults/" VAULT_VERSION
 
 struct vault_transfer {
     CURL *easy;
-    struct vault_exchange *exchange;
-    struct curl_slist *headers;
+    const struct vault_http_settings *settings;
+    struct vault_buffer url; /* as the handle has it; */
+    CURLU *parts;            /* the same taken apart, so that not each exchange does it; */
+    const char *proxy;       /* and so too; NULL for none */
+
+    struct vault_exchange *exchange;    /* what is performed */
+    struct curl_slist lines[LINES_MAX]; /* its header lines, in its own bytes */
+    size_t cut;                         /* so many of them end in NUL instead of CR */
     size_t header_bytes;
-    enum vault_status refused;   /* why a callback of ours stopped the transfer */
-    bool proxied, proxy_excused; /* a proxy is set; NO_PROXY may take this host out */
-    char date[64];               /* the Date header */
+    enum vault_status refused; /* why a callback of ours stopped the transfer */
+    char date[64];             /* the Date header */
     char error[CURL_ERROR_SIZE];
 };
-
-/* The system's trust store as one file, where libcurl knows one that can be read. */
-static const char *system_ca;
-
-static const char *first_set(const struct vault_environment *environment, const char *const *names)
-{
-    for (; *names; names++) {
-        const char *value = vault_environment_get(environment, *names);
-
-        if (value && *value)
-            return value;
-    }
-    return NULL;
-}
-
-void vault_http_settings_read(struct vault_http_settings *settings,
-                              const struct vault_environment *environment)
-{
-    /* HTTP_PROXY in upper case can be set by a client of a CGI program: curl does not read it. */
-    static const char *const http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
-    static const char *const https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
-                                        NULL};
-    static const char *const none[] = {"no_proxy", "NO_PROXY", NULL};
-
-    settings->http_proxy = first_set(environment, http);
-    settings->https_proxy = first_set(environment, https);
-    settings->no_proxy = first_set(environment, none);
-}
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *at)
 {
@@ -106,6 +82,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *at)
         transfer->refused = VAULT_TOO_LARGE;
         return 0;
     }
+    if (length == 0 || !strchr("HDdXx", *line)) /* none of the following */
+        return length;
     /* A status line: what an interim answer said before is not the answer's. */
     if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         exchange->retry_after_ms = -1;
@@ -125,159 +103,191 @@ static size_t on_header(char *line, size_t size, size_t count, void *at)
 static curl_socket_t on_socket(void *at, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct vault_transfer *transfer = at;
+    const struct vault_exchange *exchange = transfer->exchange;
 
     (void)purpose;
     /* One address that is ruled out ends it: libcurl would go on to the name's next. */
-    if (transfer->refused == VAULT_OK && transfer->exchange->may_connect(&address->addr))
+    if (transfer->refused == VAULT_OK &&
+        (!exchange->may_connect || exchange->may_connect(&address->addr)))
         return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     transfer->refused = VAULT_BAD_ENDPOINT;
     return CURL_SOCKET_BAD;
 }
 
-static enum vault_status make_headers(struct vault_transfer *transfer)
+/* The exchange's header lines as libcurl wants them: without a copy, which would have to be wiped,
+ * each line ends where its CR stands. */
+static enum vault_status cut_lines(struct vault_transfer *transfer)
 {
-    char *at = transfer->exchange->headers.data;
-    struct curl_slist *longer;
-    char *stop;
+    /* A body of this size never needs the round trip that "Expect: 100-continue" costs. The name
+     * goes here, since libcurl would write it out twice. */
+    static char no_expect[] = "Expect:", name[] = "User-Agent: " USER_AGENT;
+    static struct curl_slist last = {no_expect, NULL};
+    struct curl_slist *line = transfer->lines;
+    char *at = transfer->exchange->headers.data, *stop;
 
     for (; at && *at; at = stop + 2) {
         stop = strstr(at, "\r\n");
-        if (!stop)
+        if (!stop || transfer->cut == LINES_MAX - 1)
             return VAULT_INTERNAL;
         *stop = '\0';
-        longer = curl_slist_append(transfer->headers, at);
-        *stop = '\r';
-        if (!longer)
-            return VAULT_NO_MEMORY;
-        transfer->headers = longer;
+        transfer->cut++;
+        *line = (struct curl_slist){at, line + 1};
+        line++;
     }
-    /* A body of this size never needs the round trip that "Expect: 100-continue" costs. */
-    longer = curl_slist_append(transfer->headers, "Expect:");
-    if (!longer)
-        return VAULT_NO_MEMORY;
-    transfer->headers = longer;
+    *line = (struct curl_slist){name, &last};
     return VAULT_OK;
 }
 
-static CURLcode on_tls(CURL *easy, void *context, void *unused)
+static void mend_lines(struct vault_transfer *transfer)
 {
-    (void)easy;
-    (void)unused;
-    vault_runtime_wipe_plaintext(context);
-    return CURLE_OK;
-}
+    while (transfer->cut > 0) {
+        char *line = transfer->lines[--transfer->cut].data;
 
-static void set_trust(CURL *easy, const char *ca_file)
-{
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (!ca_file)
-        ca_file = system_ca;
-    if (ca_file) {
-        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
-        /* libcurl keeps a loaded CA file between connections only where no CApath is set. */
-        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+        line[strlen(line)] = '\r';
     }
 }
 
-static void set_proxy(struct vault_transfer *transfer, const struct vault_http_settings *settings)
+static void set_callbacks(struct vault_transfer *transfer)
 {
-    const char *url = transfer->exchange->url.data;
-    const char *proxy = NULL;
-
-    if (!transfer->exchange->direct)
-        proxy = strncmp(url, "https:", 6) == 0 ? settings->https_proxy : settings->http_proxy;
-    /* Both are always set, or libcurl would ask an environment that nginx may have emptied. */
-    curl_easy_setopt(transfer->easy, CURLOPT_PROXY, proxy ? proxy : "");
-    curl_easy_setopt(transfer->easy, CURLOPT_NOPROXY, settings->no_proxy ? settings->no_proxy : "");
-    /* Its Date is not AWS's. */
-    curl_easy_setopt(transfer->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    transfer->proxied = proxy != NULL;
-    transfer->proxy_excused = settings->no_proxy != NULL;
-}
-
-static void set_limits(CURL *easy, const struct vault_http_settings *settings, int64_t timeout_ms)
-{
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-#if LIBCURL_VERSION_NUM >= 0x075500
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-#if LIBCURL_VERSION_NUM >= 0x075700
-    /* A resolver that hangs must hold up neither the loop nor the worker's exit. */
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-}
-
-static void set_request(struct vault_transfer *transfer)
-{
-    const struct vault_exchange *exchange = transfer->exchange;
     CURL *easy = transfer->easy;
 
-    curl_easy_setopt(easy, CURLOPT_URL, exchange->url.data);
-    if (strcmp(exchange->method, "GET") != 0) {
-        curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)exchange->body.length);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-                         exchange->body.length ? exchange->body.data : "");
-    }
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "lua-resty-vaults/" VAULT_VERSION);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
-    if (exchange->may_connect) {
-        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
-        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
-        /* A connection kept from elsewhere was not asked about. */
-        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-    }
 }
 
-enum vault_status vault_transfer_new(CURL *easy, struct vault_exchange *exchange,
-                                     const struct vault_http_settings *settings, int64_t timeout_ms,
+enum vault_status vault_transfer_new(const struct vault_http_settings *settings,
                                      struct vault_transfer **made)
 {
     struct vault_transfer *transfer = vault_alloc(sizeof *transfer);
-    enum vault_status status;
 
     if (!transfer)
         return VAULT_NO_MEMORY;
-    transfer->easy = easy;
-    transfer->exchange = exchange;
-    status = make_headers(transfer);
-    if (status != VAULT_OK) {
+    vault_buffer_init(&transfer->url, URL_MAX);
+    transfer->settings = settings;
+    transfer->easy = curl_easy_init();
+    transfer->parts = curl_url();
+    if (!transfer->easy || !transfer->parts) {
         vault_transfer_free(transfer);
-        return status;
+        return VAULT_NO_MEMORY;
     }
-    set_request(transfer);
-    if (exchange->timeout_ms > 0 && exchange->timeout_ms < timeout_ms)
-        timeout_ms = exchange->timeout_ms;
-    set_limits(easy, settings, timeout_ms < 1 ? 1 : timeout_ms);
-    set_trust(easy, settings->ca_file);
-    set_proxy(transfer, settings);
+    vault_http_settings_apply(settings, transfer->easy);
+    set_callbacks(transfer);
     *made = transfer;
     return VAULT_OK;
+}
+
+/* What cannot be taken apart is the handle's to complain of. */
+static bool set_parts(struct vault_transfer *transfer)
+{
+    CURLUcode code =
+        curl_url_set(transfer->parts, CURLUPART_URL, transfer->url.data, CURLU_NON_SUPPORT_SCHEME);
+
+    return code != CURLUE_OUT_OF_MEMORY &&
+           curl_easy_setopt(transfer->easy, CURLOPT_CURLU,
+                            code == CURLUE_OK ? transfer->parts : NULL) == CURLE_OK &&
+           curl_easy_setopt(transfer->easy, CURLOPT_URL, transfer->url.data) == CURLE_OK;
+}
+
+static enum vault_status set_url(struct vault_transfer *transfer)
+{
+    const struct vault_buffer *url = &transfer->exchange->url;
+    enum vault_status status;
+
+    if (url->length == transfer->url.length &&
+        (url->length == 0 || memcmp(url->data, transfer->url.data, url->length) == 0))
+        return VAULT_OK;
+    vault_buffer_clear(&transfer->url);
+    status = vault_buffer_append(&transfer->url, url->data, url->length);
+    if (status == VAULT_OK && !set_parts(transfer))
+        status = VAULT_NO_MEMORY;
+    if (status != VAULT_OK)
+        vault_buffer_clear(&transfer->url);
+    return status;
+}
+
+static enum vault_status set_proxy(struct vault_transfer *transfer)
+{
+    const struct vault_http_settings *settings = transfer->settings;
+    const char *proxy = NULL;
+
+    if (!transfer->exchange->direct)
+        proxy = strncmp(transfer->url.data, "https:", 6) == 0 ? settings->https_proxy
+                                                              : settings->http_proxy;
+    if (proxy == transfer->proxy)
+        return VAULT_OK;
+    /* A proxy that is asked for a tunnel sees none of the request's lines. */
+    if (curl_easy_setopt(transfer->easy, CURLOPT_PROXY, proxy ? proxy : "") != CURLE_OK ||
+        curl_easy_setopt(transfer->easy, CURLOPT_USERAGENT, proxy ? USER_AGENT : NULL) != CURLE_OK)
+        return VAULT_NO_MEMORY;
+    transfer->proxy = proxy;
+    return VAULT_OK;
+}
+
+static enum vault_status set_request(struct vault_transfer *transfer)
+{
+    const struct vault_exchange *exchange = transfer->exchange;
+    const char *method = exchange->method;
+    CURL *easy = transfer->easy;
+
+    if (strcmp(method, "GET") == 0) {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        method = NULL;
+    } else {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)exchange->body.length);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+                         exchange->body.length ? exchange->body.data : "");
+    }
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->lines);
+    /* A connection kept from elsewhere was not asked about. */
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, exchange->may_connect ? 1L : 0L);
+    if (curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) != CURLE_OK)
+        return VAULT_NO_MEMORY;
+    return VAULT_OK;
+}
+
+enum vault_status vault_transfer_begin(struct vault_transfer *transfer,
+                                       struct vault_exchange *exchange, int64_t timeout_ms)
+{
+    enum vault_status status;
+
+    if (exchange->timeout_ms > 0 && exchange->timeout_ms < timeout_ms)
+        timeout_ms = exchange->timeout_ms;
+    transfer->exchange = exchange;
+    transfer->header_bytes = 0;
+    transfer->refused = VAULT_OK;
+    transfer->date[0] = transfer->error[0] = '\0';
+    curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)(timeout_ms < 1 ? 1 : timeout_ms));
+    status = cut_lines(transfer);
+    if (status == VAULT_OK)
+        status = set_url(transfer);
+    if (status == VAULT_OK)
+        status = set_proxy(transfer);
+    if (status == VAULT_OK)
+        status = set_request(transfer);
+    if (status != VAULT_OK)
+        mend_lines(transfer);
+    return status;
+}
+
+CURL *vault_transfer_easy(const struct vault_transfer *transfer)
+{
+    return transfer->easy;
 }
 
 void vault_transfer_free(struct vault_transfer *transfer)
 {
     if (!transfer)
         return;
-    for (struct curl_slist *line = transfer->headers; line; line = line->next)
-        vault_wipe(line->data, strlen(line->data));
-    curl_slist_free_all(transfer->headers);
+    mend_lines(transfer);
+    curl_easy_cleanup(transfer->easy);
+    curl_url_cleanup(transfer->parts);
+    vault_buffer_free(&transfer->url);
     vault_free(transfer);
 }
 
@@ -290,19 +300,14 @@ static bool used_proxy(const struct vault_transfer *transfer)
     if (curl_easy_getinfo(transfer->easy, CURLINFO_USED_PROXY, &used) == CURLE_OK)
         return used != 0;
 #endif
-    return transfer->proxied && !transfer->proxy_excused;
+    return transfer->proxy && !transfer->settings->no_proxy;
 }
 
-void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
+static enum vault_status outcome_of(const struct vault_transfer *transfer, CURLcode code,
+                                    const char *text)
 {
-    struct vault_exchange *exchange = transfer->exchange;
     enum vault_status outcome = transfer->refused;
-    const char *text = transfer->error[0] ? transfer->error : curl_easy_strerror(code);
-    long http_status = 0;
 
-    /* libcurl quotes a proxy that it cannot read, with the password in it. */
-    if (transfer->proxied && strchr(text, '@'))
-        text = curl_easy_strerror(code);
     if (outcome == VAULT_OK)
         outcome = vault_http_outcome(transfer->easy, code);
     /* Never begun, as where all connections to the host were taken. */
@@ -312,75 +317,47 @@ void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
     if ((outcome == VAULT_CONNECT_FAILED || outcome == VAULT_RESOLVE_FAILED) &&
         used_proxy(transfer))
         outcome = VAULT_PROXY_FAILED;
+    return outcome;
+}
+
+static void say_why(const struct vault_transfer *transfer, const char *text)
+{
+    const enum vault_status outcome = transfer->exchange->outcome;
+    struct vault_message why;
+
+    vault_message_clear(&why);
+    if (outcome == VAULT_TOO_LARGE && transfer->header_bytes > HEADER_BYTES_MAX)
+        vault_message_add(&why, "the answer's headers are over their limit of %d bytes",
+                          HEADER_BYTES_MAX);
+    else if (outcome == VAULT_TOO_LARGE)
+        vault_message_add(&why, "the answer is over its limit of %zu bytes",
+                          transfer->exchange->answer.limit);
+    else if (outcome == VAULT_BAD_ENDPOINT && transfer->refused == outcome)
+        vault_message_add(&why, "this address may not be asked over plain HTTP");
+    else
+        vault_message_quote(&why, text, strlen(text), WHY_SHOWN);
+    if (transfer->proxy)
+        vault_message_add(&why, " (a proxy is configured)");
+    vault_note_set(&transfer->exchange->why, &why);
+}
+
+void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
+{
+    struct vault_exchange *exchange = transfer->exchange;
+    const char *text = transfer->error[0] ? transfer->error : curl_easy_strerror(code);
+    long http_status = 0;
+
+    mend_lines(transfer);
+    /* libcurl quotes a proxy that it cannot read, with the password in it. */
+    if (transfer->proxy && strchr(text, '@'))
+        text = curl_easy_strerror(code);
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http_status);
     exchange->status = (int)http_status;
-    exchange->outcome = outcome;
+    exchange->outcome = outcome_of(transfer, code, text);
     /* Not cheap to read, and only who was refused may have a wrong clock; what a metadata service
      * hands out runs out by its clock. */
     if (transfer->date[0] && (http_status != 200 || exchange->direct))
         exchange->date = (int64_t)curl_getdate(transfer->date, NULL);
-    if (outcome == VAULT_TOO_LARGE && transfer->header_bytes > HEADER_BYTES_MAX)
-        vault_message_add(&exchange->why, "the answer's headers are over their limit of %d bytes",
-                          HEADER_BYTES_MAX);
-    else if (outcome == VAULT_TOO_LARGE)
-        vault_message_add(&exchange->why, "the answer is over its limit of %zu bytes",
-                          exchange->answer.limit);
-    else if (outcome == VAULT_BAD_ENDPOINT && transfer->refused == outcome)
-        vault_message_add(&exchange->why, "this address may not be asked over plain HTTP");
-    else if (outcome != VAULT_OK)
-        vault_message_quote(&exchange->why, text, strlen(text), WHY_SHOWN);
-    if (outcome != VAULT_OK && transfer->proxied)
-        vault_message_add(&exchange->why, " (a proxy is configured)");
-    vault_transfer_free(transfer);
-}
-
-/* libcurl's memory holds what the exchange holds: requests with their tokens, answers. */
-static void *zeroed(size_t count, size_t size)
-{
-    return size && count > SIZE_MAX / size ? NULL : vault_arena_take(count * size);
-}
-
-static char *duplicate(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = vault_arena_take(size);
-
-    return copy ? memcpy(copy, text, size) : NULL;
-}
-
-static bool start_libcurl(void)
-{
-    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, vault_arena_take, vault_arena_give,
-                                vault_arena_resize, duplicate, zeroed) == CURLE_OK;
-}
-
-enum vault_status vault_http_start(struct vault_message *why)
-{
-    static bool started;
-    const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
-    enum vault_status status;
-
-    if (started)
-        return VAULT_OK;
-    status = vault_runtime_check(version->ssl_version, why);
-    if (status != VAULT_OK)
-        return status;
-    if (!start_libcurl()) {
-        vault_message_add(why, "libcurl could not be initialised");
-        return VAULT_INTERNAL;
-    }
-    if (version->age >= CURLVERSION_SEVENTH && version->cainfo &&
-        access(version->cainfo, R_OK) == 0)
-        system_ca = version->cainfo;
-    started = true;
-    return VAULT_OK;
-}
-
-void vault_http_describe(struct vault_message *line)
-{
-    const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
-
-    vault_message_add(line, "lua-resty-vaults " VAULT_VERSION ", libcurl %s (%s), SSL_new from %s",
-                      version->version, version->ssl_version ? version->ssl_version : "no TLS",
-                      vault_runtime_ssl_file());
+    if (exchange->outcome != VAULT_OK)
+        say_why(transfer, text);
 }

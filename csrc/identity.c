@@ -179,11 +179,7 @@ static enum stage own_keys(struct vault_identity *identity)
     enum vault_status status;
 
     identity->plan.base = VAULT_PLAN_KEYS;
-    status = vault_credential_set(&identity->plan.keys, identity->asked.access_key_id,
-                                  identity->asked.secret_access_key, identity->asked.session_token,
-                                  "the vault's own keys", &why);
-    if (status == VAULT_BAD_CONFIG)
-        vault_message_add(&why, " (the vault's own keys)");
+    status = vault_own_keys(&identity->asked, &identity->plan.keys, &why);
     return status == VAULT_OK ? begin(identity) : fail(identity, status, &why);
 }
 

@@ -33,8 +33,39 @@ static enum vault_status plan_instance(const struct vault_credential_query *quer
     return VAULT_OK;
 }
 
+enum vault_status vault_own_keys(const struct vault_identity_request *request,
+                                 struct vault_credential *credential, struct vault_message *why)
+{
+    enum vault_status status =
+        vault_credential_set(credential, request->access_key_id, request->secret_access_key,
+                             request->session_token, "the vault's own keys", why);
+
+    if (status == VAULT_BAD_CONFIG)
+        vault_message_add(why, " (the vault's own keys)");
+    return status;
+}
+
 const struct vault_chain_link vault_chain[VAULT_CHAIN_LINKS] = {
     {"environment", false, plan_environment},    {"profile", true, vault_profile_plan},
     {"container", false, plan_container},        {"web identity", false, vault_web_identity_plan},
     {"instance metadata", false, plan_instance},
 };
+
+static bool is_set(const char *text)
+{
+    return text && *text;
+}
+
+enum vault_status vault_chain_at_hand(const struct vault_identity_request *request,
+                                      const struct vault_credential_query *query,
+                                      struct vault_credential *credential)
+{
+    struct vault_message unsaid;
+
+    vault_message_clear(&unsaid);
+    if (is_set(request->assume_role_arn))
+        return VAULT_NOT_CONFIGURED;
+    if (is_set(request->access_key_id) || is_set(request->secret_access_key))
+        return vault_own_keys(request, credential, &unsaid);
+    return vault_environment_keys(query, credential, &unsaid);
+}

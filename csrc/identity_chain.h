@@ -1,13 +1,14 @@
 /* identity_chain - the order in which the sources of credentials are asked.
  *
  * For:   environment, profile, container, web identity, instance metadata: each by its name and the
- *        plan that it comes to.
+ *        plan that it comes to; what stands before all of them.
  * Never: carrying a plan out (identity), keeping credentials.
  */
 #ifndef VAULT_IDENTITY_CHAIN_H
 #define VAULT_IDENTITY_CHAIN_H
 
 #include "credential_plan.h"
+#include "identity_request.h"
 
 struct vault_chain_link {
     const char *name;
@@ -20,5 +21,17 @@ struct vault_chain_link {
 
 #define VAULT_CHAIN_LINKS 5
 extern const struct vault_chain_link vault_chain[VAULT_CHAIN_LINKS];
+
+/* A vault's own keys. As vault_credential_set. */
+VAULT_MUST_CHECK enum vault_status vault_own_keys(const struct vault_identity_request *request,
+                                                  struct vault_credential *credential,
+                                                  struct vault_message *why);
+
+/* The credential that takes no finding out, since it is always the same: a vault's own keys, else
+ * those of the environment, where there is no role to assume with it. VAULT_OK: `credential` is
+ * filled. Else it is to be found out, which says as well what is amiss with such keys. */
+VAULT_MUST_CHECK enum vault_status vault_chain_at_hand(const struct vault_identity_request *request,
+                                                       const struct vault_credential_query *query,
+                                                       struct vault_credential *credential);
 
 #endif

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "http.h"
+#include "http_settings.h"
 #include "loop.h"
 #include "queue.h"
 #include "thread.h"
@@ -27,7 +27,6 @@ struct vault_port {
     struct vault_wake wake;
     unsigned held; /* the VM's hold and one for each job under way */
     bool closed;
-
     size_t pending; /* the Lua thread's alone */
     uint64_t last_number;
     pid_t process;
@@ -52,18 +51,25 @@ static struct engine *engine; /* of process engine_in; what fork brought is not 
 static pid_t engine_in;
 static unsigned ports; /* open in this process; a child inherits count and ports alike */
 
-/* Lock `port`, new to this process or not. In a child made by fork the lock may be held for ever by
- * a thread that is not there, what it guards half changed, and the jobs are the parent's. */
+/* Make `port` this process's. In a child made by fork the lock may be held for ever by a thread
+ * that is not there, what it guards half changed, and the jobs are the parent's. */
+static void adopt(struct vault_port *port)
+{
+    pid_t process = getpid(); /* a system call */
+
+    if (port->process == process)
+        return;
+    pthread_mutex_init(&port->lock, NULL);
+    vault_queue_init(&port->finished);
+    vault_wake_close(&port->wake);
+    port->held = 1;
+    port->pending = 0;
+    port->process = process;
+}
+
 static void enter(struct vault_port *port)
 {
-    if (port->process != getpid()) {
-        pthread_mutex_init(&port->lock, NULL);
-        vault_queue_init(&port->finished);
-        vault_wake_close(&port->wake);
-        port->held = 1;
-        port->pending = 0;
-        port->process = getpid();
-    }
+    adopt(port);
     pthread_mutex_lock(&port->lock);
 }
 
@@ -191,7 +197,7 @@ static enum vault_status start_engine(const struct vault_engine_settings *settin
                                       struct vault_message *why)
 {
     struct engine *made = vault_alloc(sizeof *made);
-    enum vault_status status = VAULT_NO_MEMORY;
+    enum vault_status status;
     int error;
 
     if (!made)
@@ -200,28 +206,20 @@ static enum vault_status start_engine(const struct vault_engine_settings *settin
     vault_queue_init(&made->done);
     pthread_mutex_init(&made->lock, NULL);
     status = new_loop(settings, true, &made->loop, why);
-    if (status != VAULT_OK)
-        goto out;
-    engine = made;
-    error = vault_thread_start(&made->thread, run, made);
-    if (error) {
+    if (status == VAULT_OK) {
+        engine = made;
+        engine_in = getpid();
+        error = vault_thread_start(&made->thread, run, made);
+        if (!error)
+            return VAULT_OK;
         engine = NULL;
         vault_message_add(why, "the engine's thread could not be started: %s", strerror(error));
         status = VAULT_INTERNAL;
-        goto out;
     }
-    engine_in = getpid();
-    return VAULT_OK;
-out:
     vault_loop_free(made->loop);
     pthread_mutex_destroy(&made->lock);
     vault_free(made);
     return status;
-}
-
-static bool engine_is_ours(void)
-{
-    return engine && engine_in == getpid();
 }
 
 static void stop_engine(void)
@@ -261,7 +259,7 @@ void vault_port_close(struct vault_port *port)
     vault_wake_close(&port->wake);
     pthread_mutex_unlock(&port->lock);
     ports--;
-    if (ports == 0 && engine_is_ours())
+    if (ports == 0 && engine && engine_in == port->process)
         stop_engine();
     pthread_mutex_lock(&port->lock);
     last = --port->held == 0;
@@ -305,9 +303,11 @@ enum vault_status vault_port_submit(struct vault_port *port,
                                     const struct vault_engine_settings *settings, uint64_t *number,
                                     struct vault_message *why)
 {
-    enum vault_status status = engine_is_ours() ? VAULT_OK : start_engine(settings, why);
+    enum vault_status status;
     struct vault_job *job;
 
+    adopt(port);
+    status = engine && engine_in == port->process ? VAULT_OK : start_engine(settings, why);
     if (status != VAULT_OK)
         return status;
     if (atomic_load(&engine->under_way) >= VAULT_JOBS_MAX) {
@@ -317,7 +317,7 @@ enum vault_status vault_port_submit(struct vault_port *port,
     status = new_job(request, engine->loop, port, &job);
     if (status != VAULT_OK)
         return status;
-    enter(port);
+    pthread_mutex_lock(&port->lock);
     port->held++;
     pthread_mutex_unlock(&port->lock);
     port->pending++;

@@ -12,7 +12,7 @@
 
 #define CONNECT_TIMEOUT_MS 3000
 #define CONNECTIONS_MAX    64 /* per host, and kept alive */
-#define EASY_KEPT          64
+#define TRANSFERS_KEPT     64
 #define LATE_MS            50 /* libcurl's own time-outs go first: they say more */
 #define PROGRAMS_WATCHED   16 /* at a time; more are looked after every */
 #define PROGRAM_LOOK_MS    20
@@ -21,13 +21,14 @@ struct vault_loop {
     struct vault_loop_settings settings;
     struct vault_http_settings http;
     struct vault_fetch_world world;
+    struct vault_places places;
     char *ca_file;
     CURLM *multi;
     struct vault_job *jobs; /* all that are taken up, doubly linked */
     size_t busy;
     size_t programs; /* of the jobs */
     bool roused;     /* a job's wait was ended behind the one that counts the time */
-    CURL *idle[EASY_KEPT];
+    struct vault_transfer *idle[TRANSFERS_KEPT];
     size_t idle_count;
 };
 
@@ -57,6 +58,7 @@ enum vault_status vault_loop_new(const struct vault_loop_settings *settings,
     if (status != VAULT_OK)
         goto out;
     loop->world.environment = settings->environment;
+    loop->world.places = &loop->places;
     loop->world.budget = settings->budget;
     loop->world.skew_ms = settings->skew_ms;
     loop->world.random = vault_moment_random;
@@ -83,40 +85,44 @@ size_t vault_loop_busy(const struct vault_loop *loop)
     return loop->busy;
 }
 
-static CURL *take_easy(struct vault_loop *loop)
+static enum vault_status take_transfer(struct vault_loop *loop, struct vault_transfer **transfer)
 {
-    return loop->idle_count ? loop->idle[--loop->idle_count] : curl_easy_init();
+    if (loop->idle_count == 0)
+        return vault_transfer_new(&loop->http, transfer);
+    *transfer = loop->idle[--loop->idle_count];
+    return VAULT_OK;
 }
 
-static void give_easy(struct vault_loop *loop, CURL *easy)
+static void give_transfer(struct vault_loop *loop, struct vault_transfer *transfer)
 {
-    if (loop->idle_count == EASY_KEPT) {
-        curl_easy_cleanup(easy);
-        return;
-    }
-    curl_easy_reset(easy);
-    loop->idle[loop->idle_count++] = easy;
+    if (loop->idle_count < TRANSFERS_KEPT)
+        loop->idle[loop->idle_count++] = transfer;
+    else
+        vault_transfer_free(transfer);
+}
+
+static enum vault_status begin_transfer(struct vault_loop *loop, struct vault_job *job,
+                                        struct vault_exchange *exchange, int64_t timeout_ms)
+{
+    CURL *easy = vault_transfer_easy(job->transfer);
+    enum vault_status status = vault_transfer_begin(job->transfer, exchange, timeout_ms);
+
+    if (status != VAULT_OK)
+        return status;
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, job);
+    return curl_multi_add_handle(loop->multi, easy) == CURLM_OK ? VAULT_OK : VAULT_INTERNAL;
 }
 
 static bool start_transfer(struct vault_loop *loop, struct vault_job *job,
                            struct vault_exchange *exchange, int64_t timeout_ms)
 {
-    exchange->outcome = VAULT_NO_MEMORY;
-    job->easy = take_easy(loop);
-    if (!job->easy)
-        return false;
-    exchange->outcome =
-        vault_transfer_new(job->easy, exchange, &loop->http, timeout_ms, &job->transfer);
-    if (exchange->outcome == VAULT_OK) {
-        curl_easy_setopt(job->easy, CURLOPT_PRIVATE, job);
-        if (curl_multi_add_handle(loop->multi, job->easy) == CURLM_OK)
-            return true;
-        exchange->outcome = VAULT_INTERNAL;
-        vault_transfer_free(job->transfer);
-        job->transfer = NULL;
-    }
-    give_easy(loop, job->easy);
-    job->easy = NULL;
+    exchange->outcome = take_transfer(loop, &job->transfer);
+    if (exchange->outcome == VAULT_OK)
+        exchange->outcome = begin_transfer(loop, job, exchange, timeout_ms);
+    if (exchange->outcome == VAULT_OK)
+        return true;
+    vault_transfer_free(job->transfer);
+    job->transfer = NULL;
     return false;
 }
 
@@ -211,7 +217,6 @@ static void step(struct vault_loop *loop, struct vault_job *job)
 
 void vault_loop_add(struct vault_loop *loop, struct vault_job *job)
 {
-    job->easy = NULL;
     job->transfer = NULL;
     job->program = NULL;
     job->previous = NULL;
@@ -232,19 +237,16 @@ static void end_program(struct vault_loop *loop, struct vault_job *job, enum vau
 
 static void end_transfer(struct vault_loop *loop, struct vault_job *job, CURLcode code)
 {
-    CURL *easy = job->easy;
+    struct vault_transfer *transfer = job->transfer;
 
-    /* Before the transfer goes: libcurl may still write into it. */
-    curl_multi_remove_handle(loop->multi, easy);
-    vault_transfer_finish(job->transfer, code);
     job->transfer = NULL;
-    job->easy = NULL;
-    /* A handle remembers the system's last error over a reset, and would tell it of the next
-     * transfer. */
+    /* Before its exchange is read: libcurl may still write into it. */
+    curl_multi_remove_handle(loop->multi, vault_transfer_easy(transfer));
+    vault_transfer_finish(transfer, code);
     if (code == CURLE_OK)
-        give_easy(loop, easy);
+        give_transfer(loop, transfer);
     else
-        curl_easy_cleanup(easy);
+        vault_transfer_free(transfer);
 }
 
 static void collect(struct vault_loop *loop)
@@ -282,12 +284,13 @@ static int64_t due(const struct vault_job *job)
 {
     if (job->program)
         return job->program_due;
-    return job->easy ? vault_fetch_deadline(job->fetch) + LATE_MS : vault_fetch_wake(job->fetch);
+    return job->transfer ? vault_fetch_deadline(job->fetch) + LATE_MS
+                         : vault_fetch_wake(job->fetch);
 }
 
 static void end_late(struct vault_loop *loop, struct vault_job *job)
 {
-    if (job->easy)
+    if (job->transfer)
         end_transfer(loop, job, CURLE_OPERATION_TIMEDOUT);
     else if (job->program)
         end_program(loop, job, VAULT_TIMEOUT);
@@ -354,11 +357,10 @@ void vault_loop_wake(struct vault_loop *loop)
 
 static void cancel(struct vault_loop *loop, struct vault_job *job)
 {
-    if (job->easy) {
-        curl_multi_remove_handle(loop->multi, job->easy);
+    if (job->transfer) {
+        curl_multi_remove_handle(loop->multi, vault_transfer_easy(job->transfer));
         vault_transfer_free(job->transfer);
-        curl_easy_cleanup(job->easy);
-        job->easy = NULL;
+        job->transfer = NULL;
     }
     if (job->program)
         end_program(loop, job, VAULT_CANCELLED);
@@ -373,10 +375,11 @@ void vault_loop_free(struct vault_loop *loop)
     while (loop->jobs)
         cancel(loop, loop->jobs);
     while (loop->idle_count)
-        curl_easy_cleanup(loop->idle[--loop->idle_count]);
+        vault_transfer_free(loop->idle[--loop->idle_count]);
     if (loop->multi)
         curl_multi_cleanup(loop->multi);
     vault_signer_free(loop->world.signer);
+    vault_places_free(&loop->places);
     vault_free(loop->ca_file);
     vault_free(loop);
 }

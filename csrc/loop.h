@@ -20,7 +20,6 @@ struct vault_job {
 
     struct vault_job *previous;
     bool errand; /* the loop's own: its end is nobody's news */
-    void *easy;
     struct vault_transfer *transfer;
     struct vault_program *program;
     int64_t program_due;

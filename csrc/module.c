@@ -11,7 +11,7 @@
 #include "base64.h"
 #include "digest.h"
 #include "environment.h"
-#include "http.h"
+#include "http_settings.h"
 #include "json_extract.h"
 #include "sigv4.h"
 #include "version.h"

@@ -33,17 +33,21 @@ void vault_read_batch(lua_State *state, int index, struct vault_fetch_request *r
     request->batch_count = count;
 }
 
+static void push_bytes(lua_State *state, const struct vault_buffer *bytes)
+{
+    lua_pushlstring(state, bytes->length ? bytes->data : "", bytes->length);
+}
+
 void vault_push_secret(lua_State *state, const struct vault_secret *secret)
 {
     lua_createtable(state, 0, 5);
-    lua_pushlstring(state, secret->payload.data ? secret->payload.data : "",
-                    secret->payload.length);
+    push_bytes(state, &secret->payload);
     lua_setfield(state, -2, "payload");
     lua_pushboolean(state, secret->binary);
     lua_setfield(state, -2, "binary");
-    lua_pushstring(state, secret->version_id);
+    push_bytes(state, &secret->version_id);
     lua_setfield(state, -2, "version_id");
-    lua_pushstring(state, secret->arn);
+    push_bytes(state, &secret->arn);
     lua_setfield(state, -2, "arn");
 }
 

@@ -112,8 +112,8 @@ static void set_value(lua_State *state, const struct vault_secret *secret, const
     struct vault_message why = {0};
     enum vault_status status = try_value(secret, wish, &why);
 
-    set_text(state, "version_id", secret->version_id);
-    set_text(state, "arn", secret->arn);
+    set_text(state, "version_id", secret->version_id.data);
+    set_text(state, "arn", secret->arn.data);
     set_text(state, "payload_type", secret->binary ? "binary" : "string");
     set_text(state, "value_word", vault_status_row(status)->word);
     set_text(state, "value_message", why.text);

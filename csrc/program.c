@@ -129,11 +129,12 @@ static bool start_attendant(struct vault_program *program, const struct vault_pr
     return false;
 }
 
-static enum vault_status begin(struct vault_program *program, struct vault_program_start *start)
+static enum vault_status begin(struct vault_program *program, struct vault_program_start *start,
+                               struct vault_message *why)
 {
     if (open_all(program, start) && start_attendant(program, start))
         return VAULT_OK;
-    vault_message_add(&program->exchange->why, "no program can be started: %s", strerror(errno));
+    vault_message_add(why, "no program can be started: %s", strerror(errno));
     return VAULT_INTERNAL;
 }
 
@@ -143,16 +144,16 @@ enum vault_status vault_program_new(struct vault_exchange *exchange,
 {
     struct vault_program_start start = {.input = -1, .output = -1, .errors = -1, .line = -1};
     struct vault_program *program = vault_alloc(sizeof *program);
+    struct vault_message why = {0};
     enum vault_status status;
 
     if (!program)
         return VAULT_NO_MEMORY;
     program->exchange = exchange;
     program->watch = program->output = program->errors = program->line = -1;
-    status =
-        vault_program_image_make(&exchange->program, environment, &start.image, &exchange->why);
+    status = vault_program_image_make(&exchange->program, environment, &start.image, &why);
     if (status == VAULT_OK)
-        status = begin(program, &start);
+        status = begin(program, &start, &why);
     else if (status != VAULT_NO_MEMORY)
         status = VAULT_NOT_FOUND;
     close_one(&start.input);
@@ -160,10 +161,12 @@ enum vault_status vault_program_new(struct vault_exchange *exchange,
     close_one(&start.errors);
     close_one(&start.line);
     vault_program_image_free(&start.image);
-    if (status == VAULT_OK)
+    if (status == VAULT_OK) {
         *made = program;
-    else
+    } else {
+        vault_note_set(&exchange->why, &why);
         vault_program_free(program);
+    }
     return status;
 }
 
@@ -333,12 +336,11 @@ void vault_program_free(struct vault_program *program)
 }
 
 /* What is to be said of an outcome but OK; its own words where it has none. */
-static void say(const struct vault_program *program, enum vault_status status)
+static void say(const struct vault_program *program, enum vault_status status,
+                struct vault_message *why)
 {
-    struct vault_message *why = &program->exchange->why;
     const char *word = program->exchange->program.data;
 
-    vault_message_clear(why);
     if (program->has_failed && status == VAULT_INTERNAL) {
         vault_message_add(why, "cannot execute ");
         vault_message_quote(why, word, strlen(word), SAID_MAX);
@@ -355,13 +357,13 @@ static void say(const struct vault_program *program, enum vault_status status)
 }
 
 /* The first line of its standard error, without what blanks end it. */
-static void quote(const struct vault_program *program)
+static void quote(const struct vault_program *program, struct vault_message *why)
 {
     size_t length = program->said_length;
 
     while (length > 0 && is_blank(program->said[length - 1]))
         length--;
-    vault_message_quote(&program->exchange->why, program->said, length, SAID_MAX);
+    vault_message_quote(why, program->said, length, SAID_MAX);
 }
 
 static enum vault_status verdict(const struct vault_program *program)
@@ -374,17 +376,19 @@ static enum vault_status verdict(const struct vault_program *program)
 void vault_program_finish(struct vault_program *program, enum vault_status status)
 {
     struct vault_exchange *exchange = program->exchange;
+    struct vault_message why = {0};
 
     if (status == VAULT_OK)
         status = verdict(program);
     exchange->outcome = status;
     if (status != VAULT_OK) {
         vault_buffer_clear(&exchange->answer);
-        say(program, status);
+        say(program, status, &why);
     } else {
         exchange->status = program->exit_status;
         if (program->exit_status != 0)
-            quote(program);
+            quote(program, &why);
     }
+    vault_note_set(&exchange->why, &why);
     vault_program_free(program);
 }

@@ -10,7 +10,10 @@
 #include "base64.h"
 #include "json_extract.h"
 
-#define BASE64_MAX (4 * ((VAULT_SECRET_MAX + 2) / 3))
+#define VERSION_ID_MAX 64
+#define ARN_MAX        2048
+#define BASE64_MAX     (4 * ((VAULT_SECRET_MAX + 2) / 3))
+#define HEADERS_ROOM   768 /* with the signature's, unless there is a session token */
 
 const char vault_secretsmanager_service[] = "secretsmanager";
 
@@ -18,20 +21,25 @@ void vault_secret_init(struct vault_secret *secret)
 {
     *secret = (struct vault_secret){0};
     vault_buffer_init(&secret->payload, VAULT_SECRET_MAX);
+    vault_buffer_init(&secret->version_id, VERSION_ID_MAX);
+    vault_buffer_init(&secret->arn, ARN_MAX);
 }
 
 void vault_secret_free(struct vault_secret *secret)
 {
     vault_buffer_free(&secret->payload);
+    vault_buffer_free(&secret->version_id);
+    vault_buffer_free(&secret->arn);
     vault_secret_init(secret);
 }
 
 static enum vault_status build_headers(struct vault_buffer *headers, const char *operation)
 {
-    enum vault_status status =
-        vault_buffer_text(headers, "Content-Type: application/x-amz-json-1.1\r\n"
-                                   "X-Amz-Target: secretsmanager.");
+    enum vault_status status;
 
+    if (vault_buffer_reserve(headers, HEADERS_ROOM, &status))
+        status = vault_buffer_text(headers, "Content-Type: application/x-amz-json-1.1\r\n"
+                                            "X-Amz-Target: secretsmanager.");
     if (status == VAULT_OK)
         status = vault_buffer_text(headers, operation);
     return status == VAULT_OK ? vault_buffer_text(headers, "\r\n") : status;
@@ -160,24 +168,20 @@ static bool is_graphic(const struct vault_buffer *text)
     return true;
 }
 
-/* A short text without blanks and controls; absent reads as "". VAULT_BAD_RESPONSE where it is
- * none. */
-static enum vault_status read_word(const struct vault_json_member *member, char *word, size_t room)
+/* A text without blanks and controls, within the limit of `word`; absent reads as "".
+ * VAULT_BAD_RESPONSE where it is none. */
+static enum vault_status read_word(const struct vault_json_member *member,
+                                   struct vault_buffer *word)
 {
-    struct vault_buffer text;
     enum vault_status status;
 
     if (is_absent(member))
-        return VAULT_OK;
+        return vault_buffer_text(word, "");
     if (member->type != VAULT_JSON_STRING)
         return VAULT_BAD_RESPONSE;
-    vault_buffer_init(&text, room - 1);
-    status = vault_json_unescape(member->text, member->length, &text);
-    if (status == VAULT_TOO_LARGE || (status == VAULT_OK && !is_graphic(&text)))
-        status = VAULT_BAD_RESPONSE;
-    if (status == VAULT_OK)
-        memcpy(word, text.data, text.length + 1);
-    vault_buffer_free(&text);
+    status = vault_json_unescape(member->text, member->length, word);
+    if (status == VAULT_TOO_LARGE || (status == VAULT_OK && !is_graphic(word)))
+        return VAULT_BAD_RESPONSE;
     return status;
 }
 
@@ -203,9 +207,9 @@ static enum vault_status read_members(const char *text, size_t length, struct va
 
     if (status != VAULT_OK)
         return vault_secretsmanager_not_json(status, offset, why);
-    status = read_word(&members[2], secret->version_id, sizeof secret->version_id);
+    status = read_word(&members[2], &secret->version_id);
     if (status == VAULT_OK)
-        status = read_word(&members[3], secret->arn, sizeof secret->arn);
+        status = read_word(&members[3], &secret->arn);
     if (status == VAULT_BAD_RESPONSE)
         return bad_response(why, "VersionId or ARN is malformed");
     return status == VAULT_OK ? read_payload(&members[0], &members[1], secret, why) : status;

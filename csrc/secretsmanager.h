@@ -17,8 +17,7 @@
 struct vault_secret {
     struct vault_buffer payload; /* SecretString's bytes, or SecretBinary decoded */
     bool binary;
-    char version_id[65];
-    char arn[2049]; /* "" where the answer has none */
+    struct vault_buffer version_id, arn; /* "" where the answer has none */
 };
 
 void vault_secret_init(struct vault_secret *secret);

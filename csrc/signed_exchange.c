@@ -65,27 +65,18 @@ enum vault_status vault_exchange_sign(struct vault_exchange *exchange,
         .body = exchange->body.data,
         .body_length = exchange->body.length,
     };
-    struct vault_buffer signature;
     enum vault_status status;
     int count;
 
-    vault_buffer_init(&signature, exchange->headers.limit);
     vault_buffer_clear(&exchange->url);
     status = vault_buffer_append(&exchange->url, endpoint->url.data, endpoint->url.length);
     if (status == VAULT_OK)
         status = add_host(exchange, endpoint);
     if (status != VAULT_OK)
-        goto out;
+        return status;
     count = headers_of(&exchange->headers, headers);
-    if (count < 0) {
-        status = VAULT_INTERNAL;
-        goto out;
-    }
+    if (count < 0)
+        return VAULT_INTERNAL;
     request.header_count = (size_t)count;
-    status = vault_sigv4_sign(signing->signer, &request, &key, when, &signature, NULL);
-    if (status == VAULT_OK)
-        status = vault_buffer_append(&exchange->headers, signature.data, signature.length);
-out:
-    vault_buffer_free(&signature);
-    return status;
+    return vault_sigv4_sign(signing->signer, &request, &key, when, &exchange->headers, NULL);
 }

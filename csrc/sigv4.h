@@ -60,7 +60,8 @@ struct vault_sigv4_stages {
  * each ending in \r\n, to `headers`.
  *
  * when     seconds since 1970, UTC; 0 .. 253402300799
- * headers  caller's; unchanged unless VAULT_OK is returned
+ * headers  caller's; unchanged unless VAULT_OK is returned. May be where request->headers stand,
+ *          which are read before it is
  * stages   NULL, or buffers to which each stage is appended
  *
  * x-amz-date and x-amz-security-token are signed with the request's headers; where the request

@@ -57,6 +57,22 @@ describe("anew", function()
             end
         end)
 
+        it("fetches what has no value so far, once", function()
+            local text = "{vault://aws/db/late}"
+            for _, apisix in ipairs { false, true } do
+                text = apisix and "$secret://aws/john/db/late" or text
+                aws.secrets.db = { AWSCURRENT = '{"user":"u1"}' }
+                if apisix then
+                    one = node:start_worker { vaults = { { prefix = "john", name = "aws" } } }
+                end
+                assert.is_nil(get(one, text))
+                aws.secrets.db.AWSCURRENT = '{"late":"v"}'
+                node:calls()
+                assert.same({ "v" }, { refresh(one, text) })
+                assert.equal(1, (node:calls()))
+            end
+        end)
+
         it("fetches what is at hand again, for all workers", function()
             assert.equal("u1", get(one, USER))
             assert.equal("u1", get(two, USER))

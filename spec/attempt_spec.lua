@@ -103,21 +103,56 @@ describe("try", function()
         assert.equal(1, node:calls())
     end)
 
-    it("does not call twice, nor fetch for 10 s, where nothing is newer", function()
+    it("does not call twice, nor fetch again at once, where nothing is newer", function()
         local conf = db_conf()
         database.password = "elsewhere"
         assert.same({ nil, "refused p1" }, { try(one, conf) })
         assert.same({ "p1" }, database.connects)
         assert.equal(2, node:calls())
-        for i = 1, 100 do
+        for i = 1, 50 do
             assert.is_nil(try(i % 2 == 0 and one or two, i % 3 == 0 and conf or db_conf()))
         end
         assert.equal(0, node:calls())
-        assert.equal(101, #database.connects)
-        node.world:pass(10)
+        assert.equal(51, #database.connects)
+        node.world:pass(1)
         assert.is_nil(try(two, conf))
         assert.is_nil(try(one, conf))
         assert.equal(1, node:calls())
+    end)
+
+    -- The calls of `seconds` in which each worker tries ten times a second.
+    local function calls_of(seconds, options)
+        local confs = { [one] = db_conf(), [two] = db_conf() }
+        node:calls()
+        for _ = 1, seconds * 10 do
+            try(one, confs[one], options)
+            try(two, confs[two], options)
+            node.world:pass(0.08)
+        end
+        return (node:calls())
+    end
+
+    it("looks ever more rarely while it fails, and soon again after something changed", function()
+        database.password = "elsewhere"
+        try(one, db_conf())
+        assert.equal(3, calls_of(9)) -- after 1, 2 more and 4 more seconds, and so on
+        calls_of(20)
+        local calls = calls_of(60)
+        assert.is_true(calls >= 5 and calls <= 6, calls .. " calls")
+        rotate("p2")
+        node.world:pass(10)
+        assert.equal(3, calls_of(3)) -- the new version, and one after each of 1 and 2 seconds
+    end)
+
+    it("finds the password that AWS has a moment after the database", function()
+        local conf = db_conf()
+        for i = 1, 4 do
+            assert.equal("connection", try(one, conf))
+            database.password = "p" .. i + 1
+            assert.is_nil(try(one, conf))
+            rotate(database.password)
+            node.world:pass(1)
+        end
     end)
 
     it("cools down where AWS does not answer, and without a dict that has room", function()
@@ -252,6 +287,32 @@ describe("try", function()
             assert.same({ "p2", "p1", "p0" }, database.connects)
         end)
 
+        -- A rotation as AWS makes it; the database is connected to before its end, and after it.
+        local function rotate_and_try(conf, password)
+            aws.secrets.db.AWSPENDING = secret(password)
+            database.password = password
+            local first = try(one, conf, STAGES)
+            rotate(password)
+            return first, (try(one, conf, STAGES))
+        end
+
+        it("follows one rotation upon the other", function()
+            local conf = db_conf()
+            try(one, conf, STAGES)
+            for i = 2, 6 do
+                assert.same({ "connection", "connection" }, { rotate_and_try(conf, "p" .. i) })
+                node.world:pass(1)
+            end
+        end)
+
+        it("asks for a stage again with each look", function()
+            local conf = db_conf()
+            database.password = "away"
+            assert.is_nil(try(one, conf, STAGES))
+            node.world:pass(1)
+            assert.same({ "connection", "connection" }, { rotate_and_try(conf, "p2") })
+        end)
+
         it("reports all failures", function()
             aws.secrets.db.AWSPENDING = secret("p2")
             database.password = "elsewhere"
@@ -267,12 +328,25 @@ describe("try", function()
             try(one, db_conf(), STAGES)
             try(two, db_conf(), STAGES)
             assert.equal(4, node:calls()) -- at first, again, and each stage
-            for i = 1, 50 do
+            for i = 1, 20 do
                 assert.is_nil(try(i % 2 == 0 and one or two, db_conf(), STAGES))
             end
             assert.equal(0, node:calls())
             node.world:pass(3600 * 0.5)
             assert.equal(0, node:calls()) -- and stages are not kept up
+        end)
+
+        it("keeps few stages, however long it fails, and counts none as in use", function()
+            aws.secrets.db.AWSPENDING = secret("p2")
+            aws.secrets.db.AWSPREVIOUS = secret("p0")
+            database.password = "elsewhere"
+            for _ = 1, 60 do
+                assert.is_nil(try(one, db_conf(), STAGES))
+                node.world:pass(2)
+            end
+            local text = one.vault.metrics()
+            assert.is_true(tonumber(text:match('vault_entries{level="worker"} (%d+)')) <= 15)
+            assert.matches("\nvault_resurrected_secrets 0\n", text)
         end)
 
         it("passes over a stage that is the current version", function()

@@ -37,6 +37,17 @@ describe("collector", function()
         assert.same({ { "c", { payload = "C" } }, { "a", nil, "planted", "timeout" } }, ends)
     end)
 
+    it("uses nginx's own timers where a host has others in their place", function()
+        local native = world.ngx.timer.at
+        world.ngx.timer.at = function() error("a job for the host") end
+        collector.configure { timer_at = native }
+        submit("a")
+        collector.init_worker()
+        core.finish(1, { payload = "A" })
+        world:pass(0.02)
+        assert.same({ { "a", { payload = "A" } } }, ends)
+    end)
+
     it("hands on why nothing was submitted; nobody is told of an end", function()
         core.refuses = "no_memory"
         assert.same({ nil, "planted no_memory", "no_memory" }, { submit("a") })

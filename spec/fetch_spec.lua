@@ -312,6 +312,15 @@ describe("fetch", function()
             end)
         end
 
+        it("says so in a host's words where it has its own", function()
+            core.captured_here = true
+            load_fetch("content").configure { load_by = "`a line` in the host's file" }
+            local one = ask("a")
+            core.finish(#core.submitted, nil, "planted", "no_credentials")
+            world:pass(0.02)
+            assert.matches("^planted %(.*: `a line` in the host's file%)$", one.results[2])
+        end)
+
         it("is none where it came in init, or where another has captured it before", function()
             assert.equal("planted", said("init", true, "no_credentials"))
             assert.equal("planted", said("init", true, "no_credentials", "init"))

@@ -1,5 +1,5 @@
--- held_spec - what a worker holds of references: hits, use, bad new versions, and that the
---                    hot path is compiled (vault.held).
+-- held_spec - what a worker holds of references: hits, use, bad new versions, and that the hot path
+--             is compiled, as what it is (vault.held).
 
 local node = require "spec.support.node"
 
@@ -118,7 +118,11 @@ describe("resolve holds", function()
         get(USER)
         local policy = one.held.find(USER).policy
         local changes = 0
-        first_cache.on_change = function() changes = changes + 1 end
+        local on_change = first_cache.on_change
+        function first_cache.on_change()
+            on_change()
+            changes = changes + 1
+        end
         world:pass(1)
         one.cache:store(policy, { payload = '{"user":"u2","password":"p2"}', binary = false,
                                   version_id = "new" })
@@ -275,6 +279,38 @@ describe("resolve holds", function()
                 assert.equal(0, seen.abort)
                 assert.is_true(seen.stop >= 1 and seen.stop <= 3, seen.stop)
             end
+        end)
+
+        -- How the trace ends that begins with the function `called`, after cold calls of it.
+        local function linktype_after_cold_calls(called)
+            local starts, linktype = {}, nil
+            local function note(what, number, func)
+                if what == "start" then
+                    starts[number] = func
+                elseif what == "stop" and starts[number] == called then
+                    linktype = linktype or require("jit.util").traceinfo(number).linktype
+                end
+            end
+            local on = jit.status()
+            jit.flush()
+            jit.on()
+            jit.attach(note, "trace")
+            one.held.heat(called)
+            ;("x"):rep(500):gsub("x", function() called("{vault://aws/db/no-such-key}") end)
+            jit.attach(note)
+            if not on then
+                jit.off()
+            end
+            return linktype
+        end
+
+        it("as the hot case, though cold calls come first", function()
+            assert.equal("return", linktype_after_cold_calls(one.resolve.get))
+        end)
+
+        it("the cold case would be compiled without that", function()
+            one.held.heat = function() end
+            assert.not_equal("return", linktype_after_cold_calls(one.resolve.get))
         end)
 
         it("the check itself finds what cannot be compiled", function()

@@ -53,6 +53,20 @@ describe("permit", function()
         assert.is_true(one:may_renew(policy()))
     end)
 
+    it("to look again is given after neg_ttl, a second at least, within the budget", function()
+        for neg_ttl, seconds in pairs { [0] = 1, [0.5] = 1, [30] = 30 } do
+            local one_policy = policy { neg_ttl = neg_ttl }
+            assert.is_false(one:may_look_again(one_policy, clock - seconds + 0.01))
+            assert.is_true(one:may_look_again(one_policy, clock - seconds))
+            assert.is_true(one:may_look_again(one_policy, clock + seconds)) -- set back since
+        end
+        local given = 0
+        for _ = 1, 1000 do
+            given = given + (one:may_look_again(policy(), clock - 1) and 1 or 0)
+        end
+        assert.is_true(given > 0 and given <= 100, given)
+    end)
+
     it("to renew is not given again for a tenth of the ttl, 1 to 4 s, after a failure", function()
         for ttl, seconds in pairs { [1] = 1, [10] = 1, [30] = 3, [60] = 4, [86400] = 4 } do
             local key = "ttl" .. ttl
@@ -156,6 +170,10 @@ describe("permit", function()
                 probes = probes + (one:may_renew(policy { key = "cold" }) and 1 or 0)
             end
             assert.is_true(probes >= 4 and probes <= 8, probes)
+        end)
+
+        it("is not given to look again", function()
+            assert.is_false(one:may_look_again(policy { key = "cold" }, clock - 100))
         end)
 
         it("is another group's no matter", function()

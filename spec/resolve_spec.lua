@@ -321,6 +321,34 @@ describe("resolve", function()
             fails("unknown_vault", "$secret://vault/john/n/k", "john")
         end)
 
+        it("of a key that the secret lacks ends when it has it, be its ttl 0", function()
+            for seconds, text in pairs { [1] = "{vault://aws/db/late}",
+                                         [5] = "{vault://aws/db/late?neg_ttl=5}" } do
+                aws.secrets.db = { AWSCURRENT = '{"user":"u"}' }
+                one.cache:flush()
+                one.resolve.drop()
+                one:asked()
+                fails("key_not_found", text)
+                aws.secrets.db.AWSCURRENT = '{"user":"u","late":"v"}'
+                world:pass(seconds - 0.01)
+                fails("key_not_found", text)
+                assert.equal(1, #one:asked())
+                world:pass(0.02)
+                assert.equal("v", one.resolve.get(text))
+                assert.equal("v", one.resolve.get(text))
+                assert.equal(1, #one:asked())
+            end
+        end)
+
+        it("of a key that the secret goes on lacking asks once a second", function()
+            for _ = 1, 50 do
+                fails("key_not_found", "{vault://aws/db/main/late}")
+                world:pass(0.1)
+            end
+            assert.equal(5, #one:asked())
+            assert.equal("u2", one.resolve.get("{vault://aws/db/main/user}"))
+        end)
+
         it("that may be cached is, for neg_ttl", function()
             for _ = 1, 3 do
                 fails("access_denied", (function()

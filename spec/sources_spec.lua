@@ -193,7 +193,7 @@ describe("the vaults of a node", function()
                 local text = node.disk[STATE]
                 local master = node:load { state = STATE }
                 local shown = node.shown(master)
-                assert.equal(text:match('"description": "(.)"'), shown:match("=(.)"))
+                assert.equal(text:match('"description":"(.)"'), shown:match("=(.)"))
                 assert.is_nil(node.dict:get("vaults:next"))
             end
         end)

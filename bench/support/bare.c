@@ -103,7 +103,7 @@ static void set_request(struct bare_side *side, struct slot *slot)
     curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDS, slot->body);
 }
 
-/* The options of csrc/http.c. */
+/* The options of csrc/http.c and csrc/http_settings.c. */
 static void make_slot(struct bare_side *side, struct slot *slot, const char *ca_file)
 {
     CURL *easy = slot->easy = curl_easy_init();
@@ -121,6 +121,7 @@ static void make_slot(struct bare_side *side, struct slot *slot, const char *ca_
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);

@@ -4,24 +4,13 @@
 --        one name after the other that nobody asked for before.
 -- Never: the library's inside; HTTP between the load and the worker, which would be measured too.
 
-local ffi = require "ffi"
+local clock = require "bench.support.clock"
 local vault = require "vault"
 
-ffi.cdef [[
-struct vault_load_timespec { long seconds; long nanoseconds; };
-int clock_gettime(int clock, struct vault_load_timespec *out);
-]]
-
-local CLOCK_MONOTONIC = 1
-local time = ffi.new("struct vault_load_timespec")
+local milliseconds = clock.milliseconds
 local asked = 0
 
 local _M = {}
-
-local function milliseconds()
-    ffi.C.clock_gettime(CLOCK_MONOTONIC, time)
-    return tonumber(time.seconds) * 1e3 + tonumber(time.nanoseconds) / 1e6
-end
 
 local function ask_until(over, spent)
     local now = milliseconds()

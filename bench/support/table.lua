@@ -76,6 +76,26 @@ function rows_of.gateway(line)
     return rows
 end
 
+local function nanoseconds(figure)
+    return ("%.1f ns"):format(figure)
+end
+
+function rows_of.cached_get(line)
+    local what = ("get of %d values at hand, against "):format(line.references)
+    return {
+        { what .. "a table", nanoseconds(line.get_ns), nanoseconds(line.bare_ns),
+          times(line.over_bare) },
+        { what .. "lrucache", nanoseconds(line.get_ns), nanoseconds(line.lrucache_ns),
+          times(line.over_lrucache) },
+    }
+end
+
+function rows_of.cached_update(line)
+    local what = ("update of %d references, against one get"):format(line.references)
+    return { { what, nanoseconds(line.update_ns), nanoseconds(line.get_ns), times(line.over_get) },
+             { "  dereference of them", microseconds(line.dereference_us), "", "" } }
+end
+
 local function bytes(figure)
     return ("%.0f bytes"):format(figure)
 end
@@ -89,6 +109,28 @@ function rows_of.memory(line)
                     bytes(line.secret_bytes), times(figure / line.secret_bytes) }
     end
     return rows
+end
+
+function rows_of.renewal(line)
+    local what = ("renewal of %d secrets at 5 ms, %d calls"):format(line.secrets, line.calls)
+    return { { what, milliseconds(line.wall_ms), milliseconds(line.least_ms),
+               times(line.wall_ms / line.least_ms) } }
+end
+
+function rows_of.neighbour(line)
+    local p99 = milliseconds(line.p99_ms)
+    return {
+        { "p99 of a neighbour, fetches by another process", p99,
+          milliseconds(line.other_process_p99_ms), times(line.over_other_process) },
+        { "p99 of a neighbour, no fetches", p99, milliseconds(line.none_p99_ms),
+          times(line.over_none) },
+    }
+end
+
+function rows_of.start(line)
+    local bare = milliseconds(line.luajit_ms)
+    return { { "loading vault.core, beside a bare luajit", milliseconds(line.core_ms), bare, "" },
+             { "loading vault, beside a bare luajit", milliseconds(line.vault_ms), bare, "" } }
 end
 
 -- What no function above knows is shown as it is.

@@ -4,9 +4,9 @@
 --        admin_apisix, /status, /metrics), and whatever of it nginx does.
 -- Never: what a route does, rules about fields (vault.schema), storage (vault.vaults).
 
-local answer = require "vault.admin_answer"
 local apisix = require "vault.admin_apisix"
 local guard = require "vault.admin_guard"
+local json_text = require "vault.json_text"
 local kong = require "vault.admin_kong"
 local node = require "vault.node"
 local quote = require("vault.reference").quote
@@ -24,7 +24,7 @@ local OPTIONS = { token = true, mount = true }
 
 local function status(parts)
     local body = parts.status()
-    answer.list(body.credentials)
+    json_text.list(body.credentials)
     return { status = 200, body = body }
 end
 
@@ -175,7 +175,7 @@ local function send(answered)
     if answered.status == 204 then
         return ngx.exit(204)
     end
-    local text = answered.text or answer.encode(answered.body)
+    local text = answered.text or json_text.encode(answered.body)
     ngx.header["Content-Type"] = answered.type or JSON
     ngx.header["Content-Length"] = #text
     ngx.print(text)

@@ -6,8 +6,8 @@
 --
 -- Handlers and parts are as those of admin_kong.
 
-local answer = require "vault.admin_answer"
 local entities = require "vault.admin_entities"
+local json_text = require "vault.json_text"
 local path_text = require("vault.violations").path_text
 local quote = require("vault.reference").quote
 local requests = require "vault.admin_request"
@@ -101,7 +101,7 @@ local function list(parts)
             shown[#shown + 1] = show(entity)
         end
     end
-    return { status = 200, body = { total = #shown, list = answer.list(shown) } }
+    return { status = 200, body = { total = #shown, list = json_text.list(shown) } }
 end
 
 local function get(parts, call)

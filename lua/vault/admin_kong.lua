@@ -7,10 +7,10 @@
 -- A handler takes parts { vaults, now, uuid, renew } and a call { request, query, segments, mount }
 -- and returns { status, body, headers }.
 
-local answer = require "vault.admin_answer"
 local cjson = require "cjson"
 local entities = require "vault.admin_entities"
 local is_uuid = require("vault.schema_fields").is_uuid
+local json_text = require "vault.json_text"
 local precedes = require("vault.entities").precedes
 local quote = require("vault.reference").quote
 local requests = require "vault.admin_request"
@@ -155,7 +155,7 @@ local function list(parts, call)
     for i, entity in ipairs(page) do
         page[i] = show(entity)
     end
-    return { status = 200, body = { data = answer.list(page), offset = offset,
+    return { status = 200, body = { data = json_text.list(page), offset = offset,
                                     next = offset and next_link(call, offset) or cjson.null } }
 end
 

@@ -3,6 +3,7 @@
 -- For:   fetching a secret again, its other stages, many secrets at start.
 -- Never: when a value is good (cache), finding references in configurations (dereference).
 
+local cut = require "vault.cut"
 local fetch = require "vault.fetch"
 local held = require "vault.held"
 local reference_of = require "vault.reference"
@@ -11,60 +12,56 @@ local vaults = require "vault.vaults"
 
 local _M = {}
 
-local COOL, COOL_FOR = "t:", 10 -- seconds in which what was looked at is not looked at again
+local COOL, LOOKS = "t:", "n:" -- of numbers: a pause, and how many looks found nothing
+-- Seconds in which what was looked at in vain is not looked at again: twice as many each time.
+local COOL_LEAST, COOL_MOST = 1, 10
+local LOOKS_MOST = 6 -- that are told apart, the last two by turns: each has its stages
+local STAGE_FOR = 10 -- seconds for which a stage is kept at most
 local BATCH_MOST = 20
 
-local cache, numbers, now -- nil: nothing is cached (command line)
+local cache, numbers -- nil: nothing is cached (command line)
 
--- cache, now: as vault.resolve's; numbers: of vault.numbers
+-- cache: as vault.resolve's; numbers: of vault.numbers
 function _M.configure(options)
-    cache, numbers, now = options.cache, options.numbers, options.now
-end
-
--- A load for the cache, or what another worker fetches from now on; and what is known by now. Made
--- in a function that returns: see vault.resolve.
-local function loading(vault, policy)
-    local known = cache:newer(policy, 0)
-    local since = known and known.fetched or 0
-    return resolve.loading(vault, policy, function()
-        return cache:newer(policy, since)
-    end), known
+    cache, numbers = options.cache, options.numbers
 end
 
 -- Fetch the secret of `text` again, and give its value as it is then.
 -- string | nil, message, word
 function _M.refresh(text)
-    local began = now and now()
-    local found = held.find(text)
-    if not found then
-        held.doubt(text)
-        local value, message, word = resolve.get(text)
-        local failure, failure_word = held.failure(text)
-        if failure then
-            return nil, failure, failure_word
-        end
-        found = held.find(text)
-        if not found or found.snapshot.fetched and found.snapshot.fetched >= began then
-            return value, message, word
-        end
+    held.doubt(text)
+    local value, message, word = resolve.fresh(text)
+    local failure, failure_word = held.failure(text)
+    if failure then
+        return nil, failure, failure_word
+    elseif value then
+        return value
     end
-    if not found.vault then -- a variable
-        return found.value
+    return nil, message, word
+end
+
+-- What numbers know this version of a secret by.
+local function name_of(found)
+    return ("%s %s"):format(found.entry.key, found.snapshot.version_id)
+end
+
+-- A look found nothing newer than `name`. Once for all who waited for that look.
+local function cool_down(name)
+    if numbers:get(COOL .. name) then
+        return
     end
-    local policy = found.entry.policy
-    local snapshot, message, word = cache:fetch(policy, (loading(found.vault, policy)))
-    if not snapshot then
-        return nil, message, word
-    end
-    return resolve.get(text)
+    local looks = numbers:get(LOOKS .. name) or 0
+    local pause = math.min(COOL_LEAST * 2 ^ looks, COOL_MOST)
+    numbers:set(COOL .. name, 1, pause)
+    numbers:set(LOOKS .. name, looks < LOOKS_MOST and looks + 1 or looks - 1, pause + COOL_MOST)
 end
 
 -- `load`, which marks what it finds unchanged before others can see that it was fetched.
-local function marking(load, before, cool)
+local function marking(load, before, name)
     local function mark(on_done)
         return function(result, message, word)
             if not result or result.version_id == before then
-                numbers:set(cool, 1, COOL_FOR)
+                cool_down(name)
             end
             return on_done(result, message, word)
         end
@@ -82,22 +79,37 @@ function _M.look(text)
         return
     end
     local policy, before = found.entry.policy, found.snapshot.version_id
-    local cool = COOL .. found.entry.key
+    local name = name_of(found)
     -- Another caller may have seen it, or another worker, and this one not have heard the news.
-    local load, snapshot = loading(found.vault, policy)
+    local load, snapshot = resolve.reloading(found.vault, policy)
     if not snapshot or snapshot.version_id == before then
-        if numbers:get(cool) then
+        if numbers:get(COOL .. name) then
             return
         end
-        snapshot = cache:fetch(policy, marking(load, before, cool))
+        snapshot = cache:fetch(policy, marking(load, before, name))
     end
     if not snapshot or snapshot.version_id == before then
-        numbers:set(cool, 1, COOL_FOR)
+        cool_down(name)
     end
     resolve.get(text)
 end
 
--- The value of `text` in another stage of its secret, as it was a few seconds ago at most.
+-- What the cache knows `stage` of the secret by: apart from what a reference to that stage has,
+-- since this one expires soon and is not renewed; and from what was there before the last look, or
+-- while another version was current. policy | nil, message
+local function policy_of(found, stage)
+    local parts = setmetatable({ stage = stage }, { __index = found.parts })
+    local settled, message = found.vault.strategy.settle(parts, found.vault.config)
+    if not settled then
+        return nil, message
+    end
+    local name = name_of(found)
+    local key = ("%s%s %s %d"):format(COOL, settled.key, name, numbers:get(LOOKS .. name) or 0)
+    return setmetatable({ key = key, ttl = STAGE_FOR, neg_ttl = STAGE_FOR, resurrect_ttl = 0,
+                          once = true }, { __index = settled })
+end
+
+-- The value of `text` in another stage of its secret, as it was at the last look at the earliest.
 -- string, VersionId | nil, message
 function _M.get_stage(text, stage)
     local found = held.find(text)
@@ -105,21 +117,21 @@ function _M.get_stage(text, stage)
     if not found or not found.vault or version ~= 1 then
         return nil, "the reference has no stages"
     end
-    local parts = setmetatable({ stage = stage }, { __index = found.parts })
-    local settled, message = found.vault.strategy.settle(parts, found.vault.config)
-    if not settled then
+    local policy, message = policy_of(found, stage)
+    if not policy then
         return nil, message
     end
-    -- Apart from what a reference to that stage has: this one expires soon and is not renewed.
-    local policy = setmetatable({ key = COOL .. settled.key, ttl = COOL_FOR, neg_ttl = COOL_FOR,
-                                  resurrect_ttl = 0, once = true }, { __index = settled })
     local snapshot
-    snapshot, message = cache:get(policy, (loading(found.vault, policy)))
+    snapshot, message = cache:get(policy, (resolve.reloading(found.vault, policy)))
+    local entry = cache.entries.items[policy.key]
+    if entry then
+        entry.idle = true -- it serves this one try: gauges of what is in use are not about it
+    end
     if not snapshot then
         return nil, message
     end
     local value
-    value, message = resolve.cut(found.vault.strategy, settled, snapshot, found.parts)
+    value, message = cut.value(found.vault.strategy, policy, snapshot, found.parts)
     return value, value and snapshot.version_id or message
 end
 

@@ -146,22 +146,28 @@ end
 
 -- Trying ------------------------------------------------------------------------------------------
 
+-- results, and whether there was something newer
 local function try_current(callback, conf, fields)
     local before = versions_of(fields)
     local results = pack(callback(conf))
     if not results[1] and look_for_newer(fields, before) then
         dereference.update(conf)
-        return pack(callback(conf))
+        return pack(callback(conf)), true
     end
-    return results
+    return results, false
 end
 
 local function try_all(callback, conf, fields)
-    local failures = {}
+    local failures, newer = {}, false
     local results = try_known_stage(callback, conf, fields, failures)
-        or try_current(callback, conf, fields)
+    if not results then
+        results, newer = try_current(callback, conf, fields)
+    end
     if results[1] then
         return results
+    end
+    if newer then
+        failures = {} -- the stage holds another version by now
     end
     local said = { "AWSCURRENT: " .. say(results[2]) }
     for _, stage in ipairs(STAGES) do
@@ -184,9 +190,9 @@ end
 --           has the values of AWSPENDING, and then of AWSPREVIOUS: a rotation sets the database's
 --           password before it promotes the version. The stage that worked goes first next time.
 --
--- One fetch per secret and node, however many fail at once. A secret that was found unchanged, and
--- a stage, is not fetched again for 10 s, so that an outage of the database does not become calls
--- to AWS.
+-- One fetch per secret and node, however many fail at once. A secret that was found unchanged is
+-- not fetched again for 1 s, then 2, 4, 8 and 10, nor is a stage, so that an outage of the database
+-- does not become calls to AWS.
 --
 -- context: phases that can wait
 -- what callback returned last | nil, err; with stages an err names each stage's own

@@ -101,8 +101,9 @@ local function may_retry(word)
 end
 
 -- What was answered for an ARN that could be two secrets' is kept apart from what others may read.
-local function key_of(settled)
-    return config.key(settled, settled.resource .. (settled.exact and "\nexact" or ""), core.sha256)
+local function key_of(settled, asker)
+    local resource = settled.exact and settled.resource .. "\nexact" or settled.resource
+    return core.sha256(config.identity(asker, resource, settled.stage))
 end
 
 local function settle_fields(parts, given, getenv)
@@ -126,28 +127,84 @@ local function settle_fields(parts, given, getenv)
     return settled
 end
 
+local function settle_anew(parts, entity, getenv)
+    local settled, message, word = settle_fields(parts, entity, getenv)
+    if not settled then
+        return nil, message, word
+    end
+    local asker = config.asker(settled)
+    settled.key, message, word = key_of(settled, asker)
+    if settled.key then
+        settled.group, message, word = core.sha256(asker)
+    end
+    if not settled.group then
+        return nil, message, word
+    end
+    settled.batchable = settled.stage == "AWSCURRENT" and not settled.exact
+    settled.may_cache, settled.may_retry = may_cache, may_retry
+    return settled, asker
+end
+
+-- What all secrets of a vault have in common -----------------------------------------------------
+-- But for those that an ARN or options of their own make special: terms, a list by version (1, 2)
+-- of { asker, allow, metatable }. A secret's own fields stand before those of the metatable.
+
+local SPECIFIC = { resource = true, key = true, origin = true }
+
+local function terms_of(settled, asker, entity)
+    local common = {}
+    for field, value in pairs(settled) do
+        if not SPECIFIC[field] then
+            common[field] = value
+        end
+    end
+    return { asker = asker, allow = entity.allow, metatable = { __index = common } }
+end
+
+local function settle_by(terms, resource)
+    local settled = setmetatable({ resource = resource }, terms.metatable)
+    local good, message, word = check_allowed(terms.allow, settled)
+    if good then
+        settled.key, message, word = key_of(settled, terms.asker)
+    end
+    if not good or not settled.key then
+        return nil, message, word
+    end
+    return settled
+end
+
+-- Under which version the terms of `parts` are kept, or nil where they are its own.
+local function version_of(parts)
+    if parts.config or parts.stage or parts.resource:sub(1, 4) == "arn:" then
+        return nil
+    end
+    return parts.version or 1
+end
+
 -- What the fetch of `parts` (of vault.reference) goes by; pure.
 --
 -- getenv   nil: vault.environment's
+-- terms    nil, or a table that belongs to `entity`, which stays as it is: what is settled for one
+--          secret is kept there for the next
 --
 -- settled   vault.config's, and key: what selects the bytes, hashed; group: what it has in common
 --           with others that one call can fetch, hashed; batchable: whether one can; exact: the
 --           answer must be of the ARN that is asked for; may_cache, may_retry: function(word) ->
 --           boolean
 -- nil, message, word   "bad_reference", "bad_config", "refused"
-function _M.settle(parts, entity, getenv)
-    local settled, message, word = settle_fields(parts, entity or {}, getenv or environment.get)
-    if settled then
-        settled.key, message, word = key_of(settled)
+function _M.settle(parts, entity, getenv, terms)
+    local version = terms and version_of(parts)
+    if version and terms[version] then
+        return settle_by(terms[version], parts.resource)
     end
-    if settled and settled.key then
-        settled.group, message, word = config.group(settled, core.sha256)
+    entity = entity or {}
+    local settled, asker, word = settle_anew(parts, entity, getenv or environment.get)
+    if not settled then
+        return nil, asker, word
     end
-    if not settled or not settled.group then
-        return nil, message, word
+    if version and environment.is_settled() then
+        terms[version] = terms_of(settled, asker, entity)
     end
-    settled.batchable = settled.stage == "AWSCURRENT" and not settled.exact
-    settled.may_cache, settled.may_retry = may_cache, may_retry
     return settled
 end
 

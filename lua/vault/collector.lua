@@ -20,13 +20,19 @@ local RECEIVE_MOST = 2 ^ 30 -- milliseconds
 local LOOK = 1 -- seconds after which a collector that was asked for is asked for again
 
 local settings = {} -- for the engine: ca_file
+local host_timer_at -- nil: ngx.timer.at
 local jobs = {} -- number -> { on_end, is_waited }
 local collecting = false
 local asked_for -- when its timer was made; past lua_max_running_timers none comes of it
 
--- Set what the engine goes by: ca_file (path or nil).
+-- Set what the engine goes by: ca_file (path or nil). timer_at: nginx's own, where a host has put
+-- something else in the place of ngx.timer.at.
 function _M.configure(options)
-    settings.ca_file = options.ca_file
+    settings.ca_file, host_timer_at = options.ca_file, options.timer_at
+end
+
+local function timer_at(...)
+    return (host_timer_at or ngx.timer.at)(...)
 end
 
 -- Call the engine on this thread, and wait for it: for phases in which nothing can yield.
@@ -135,7 +141,7 @@ end
 -- See to it that somebody collects, where a timer can be had: whether somebody does already.
 function _M.ensure(kind)
     if not collecting and not (asked_for and ngx.now() < asked_for + LOOK) then
-        asked_for = ngx.timer.at(0, collect, kind or "polling") and ngx.now() or nil
+        asked_for = timer_at(0, collect, kind or "polling") and ngx.now() or nil
     end
     return collecting
 end
@@ -145,7 +151,7 @@ local function leave(premature)
     if premature then
         port:hang_up()
     else
-        ngx.timer.at(FAR, leave)
+        timer_at(FAR, leave)
     end
 end
 
@@ -153,7 +159,7 @@ end
 -- they finish. Without it they are polled for.
 function _M.init_worker()
     _M.ensure("resident")
-    ngx.timer.at(FAR, leave)
+    timer_at(FAR, leave)
 end
 
 -- Give the engine a request, and see to it that somebody collects.

@@ -282,24 +282,18 @@ local function who_asks(settled)
     }
 end
 
--- The text of what selects the bytes of `resource`: whose credentials, role, endpoint, region,
--- name and stage; not policy (ttls, timeout, base64_decode). The static keys are in it, both
--- halves: whoever knows only another's key id must not meet his secrets in the cache. So it is
--- for hashing, never for showing.
-function _M.identity(settled, resource)
-    local selects = who_asks(settled)
-    selects[ASKS + 1], selects[ASKS + 2] = resource, settled.stage
-    return pack(selects, ASKS + 2)
+-- The text of who asks, and where: whose credentials, role, endpoint and region. The static keys
+-- are in it, both halves: whoever knows only another's key id must not meet his secrets in the
+-- cache. So it is for hashing, never for showing. Secrets of which it is the same are a group: they
+-- can come by one call.
+function _M.asker(settled)
+    return pack(who_asks(settled), ASKS)
 end
 
--- `hash` of the same without resource and stage: secrets of one group can come by one call.
-function _M.group(settled, hash)
-    return hash(pack(who_asks(settled), ASKS))
-end
-
--- The cache key: `hash` (text -> text) of the identity.
-function _M.key(settled, resource, hash)
-    return hash(_M.identity(settled, resource))
+-- The text of what selects the bytes of `resource`: that, its name and stage; not policy (ttls,
+-- timeout, base64_decode).
+function _M.identity(asker, resource, stage)
+    return ("%s;%d:%s;%d:%s"):format(asker, #resource, resource, #stage, stage)
 end
 
 -- The file of trusted certificates, or nil for the system's trust store. `option` is init's

@@ -5,10 +5,11 @@
 -- Never: paths and files, what a field may hold (vault.schema), ids and times.
 
 local cjson = require "cjson"
+local is_utf8 = require("vault.schema_fields").is_utf8
+local json_text = require "vault.json_text"
+local path_text = require("vault.violations").path_text
 local quote = require("vault.reference").quote
 local schema = require "vault.schema"
-local is_utf8 = require("vault.schema_fields").is_utf8
-local path_text = require("vault.violations").path_text
 local yaml = require "vault.yaml"
 
 local find, match, sub = string.find, string.match, string.sub
@@ -241,51 +242,12 @@ function _M.load(text)
 end
 
 -- Writing -----------------------------------------------------------------------------------------
--- In one order and with all digits of a number, so that the same entities are the same text.
-
-local encode
-
-local function encode_number(number)
-    local short = ("%.14g"):format(number)
-    return tonumber(short) == number and short or ("%.17g"):format(number)
-end
-
-local function encode_list(list)
-    local parts = {}
-    for i, value in ipairs(list) do
-        parts[i] = encode(value)
-    end
-    return "[" .. table.concat(parts, ", ") .. "]"
-end
-
-local function encode_map(map)
-    local names, parts = {}, {}
-    for name in pairs(map) do
-        names[#names + 1] = name
-    end
-    table.sort(names)
-    for i, name in ipairs(names) do
-        parts[i] = cjson.encode(name) .. ": " .. encode(map[name])
-    end
-    return "{" .. table.concat(parts, ", ") .. "}"
-end
-
--- No list of an entity is empty.
-function encode(value)
-    if type(value) == "table" then
-        return (value[1] ~= nil and encode_list or encode_map)(value)
-    elseif type(value) == "number" then
-        return encode_number(value)
-    end
-    return cjson.encode(value)
-end
-
 -- Text from which load() makes the same entities again: JSON, one entity a line. Secrets are in it.
 -- nil, message: it would be more than load() takes
 function _M.dump(entities)
     local parts = {}
     for i, entity in ipairs(entities) do
-        parts[i] = "\n  " .. encode(entity)
+        parts[i] = "\n  " .. json_text.encode(entity)
     end
     local text = '{"_format_version": "3.0", "_stored": true, "vaults": ['
         .. table.concat(parts, ",") .. "\n]}\n"

@@ -13,8 +13,9 @@ local _M = {}
 -- name -> value, or false where it is not set. Settling a reference reads a dozen variables.
 local known = {}
 
--- After init the process is another one, with variables of its own over the copy.
-local function may_know()
+-- Whether a variable stays what it is: after init the process is another one, with variables of its
+-- own over the copy.
+function _M.is_settled()
     return not ngx or ngx.get_phase() ~= "init"
 end
 
@@ -30,7 +31,7 @@ function _M.get(name)
         return before or nil
     end
     local value, message, word = core.getenv(name)
-    if not message and may_know() then
+    if not message and _M.is_settled() then
         known[name] = value or false
     end
     return value, message, word

@@ -6,11 +6,12 @@
 --        a fetch is told with (vault.explain_aws).
 
 local aws = require "vault.aws"
+local cut = require "vault.cut"
 local env = require "vault.env"
 local explain_aws = require "vault.explain_aws"
 local reference = require "vault.reference"
-local resolve = require "vault.resolve"
 local sheet_of = require "vault.sheet"
+local splits = require "vault.splits"
 
 local _M = {}
 
@@ -72,7 +73,7 @@ local function failure_of(result, parts)
     if result.value_word == "bad_base64" then
         return result.value_message, result.value_word
     end
-    return resolve.say_key(parts, "secret", result.value_message), result.value_word
+    return cut.say_key(parts, result.value_message), result.value_word
 end
 
 -- One try: { parts, settled?, result?, message?, word? }; without a message the value would be had.
@@ -92,15 +93,15 @@ local function try(parts, vault, tools)
 end
 
 local function is_final(attempt)
-    return not attempt.word or not resolve.NEXT_SPLIT[attempt.word]
+    return not attempt.word or not splits.NEXT[attempt.word]
 end
 
--- As resolve does: the first split that is there, else the first of all. Returns the one that
+-- As vault.splits does: the first split that is there, else the first of all. Returns the one that
 -- counts, and all.
 local function try_splits(parts, vault, tools)
     local attempts = {}
     for i, candidate in ipairs(reference.splits(parts)) do
-        attempts[i] = try(resolve.with(parts, candidate), vault, tools)
+        attempts[i] = try(splits.with(parts, candidate), vault, tools)
         if is_final(attempts[i]) then
             return attempts[i], attempts
         end

@@ -36,7 +36,8 @@ local GRACE = 1 -- seconds a waiter gives the engine beyond the fetch's own time
 local INIT_LEAST = 0.005 -- seconds; what is left in less comes to nothing
 local init_timeout, init_spent = 10, 0
 local locks, failures, watch -- nil: a worker alone
-local late -- the sentence for a module that came too late to see the environment
+local late = false -- whether this module came too late to see the environment
+local load_by = "load it in init_by_lua"
 
 -- key -> record: { key, request, on_done, peek, semaphore, waiters, done, result, message, word,
 -- token, holder, holders, began }. Where `holder` is set another worker of the node fetches it.
@@ -53,15 +54,16 @@ local function phase()
 end
 
 if core.captured_here and phase() ~= "init" then
-    late = " (this module was first loaded in an nginx worker, where nginx has emptied the "
-        .. "environment: load it in init_by_lua)"
+    late = true
 end
 
 -- ca_file       path or nil
+-- timer_at      nil: ngx.timer.at, see vault.collector
 -- init_timeout  seconds for all blocking fetches of one init or init_worker together
+-- load_by       for people: how this module is loaded in init
 function _M.configure(options)
     collector.configure(options)
-    init_timeout = options.init_timeout or init_timeout
+    init_timeout, load_by = options.init_timeout or init_timeout, options.load_by or load_by
 end
 
 -- From now on one fetch per key and node.
@@ -76,7 +78,8 @@ end
 
 local function explain(message, word)
     if late and ENVIRONMENT_WORDS[word] then
-        return message .. late
+        return ("%s (this module was first loaded in an nginx worker, where nginx has emptied the "
+            .. "environment: %s)"):format(message, load_by)
     end
     return message
 end

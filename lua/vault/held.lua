@@ -14,11 +14,14 @@
 
 local bounded = require "vault.bounded"
 local cache_of = require "vault.cache"
+local clear = require "table.clear"
 local core = require "vault.core"
 
 local _M = {}
 
 local MOST = 10000
+local HEAT = 200 -- calls; LuaJIT finds 56 often
+local WINDOW = 0.1 -- seconds for which what is hot is not looked at again
 -- Seconds until what did not come for a new config is tried again; what AWS refused.
 local RETRY, RETRY_REFUSED = 0.25, 5
 local NOT_YET = { pending = true, cancelled = true } -- and the words that may be tried again
@@ -27,6 +30,9 @@ local FORBIDDEN = "refused" -- by the new config itself: at once
 local FOR_EVER = { good_until = math.huge, version_id = "" }
 
 local values = bounded.new(MOST)
+-- reference -> value of those that were asked for a moment ago, all of them good for as long as the
+-- moment lasts: one look-up and one look at the clock, whatever else is known of them.
+local hot, hot_from, hot_until = {}, 0, 0
 local hits = 0
 local now = os.time
 local warn, on_change = function() end, function() end
@@ -41,31 +47,69 @@ end
 function _M.configure(options)
     now, warn, on_change = options.now, options.warn or warn, options.on_change or on_change
     values = bounded.new(options.max_entries or MOST)
+    _M.cool()
 end
 
 -- Forget what this worker holds.
 function _M.clear()
     values:clear()
+    _M.cool()
+end
+
+-- Hot ---------------------------------------------------------------------------------------------
+
+-- What is hot may not be what it was: it is looked at again.
+function _M.cool()
+    clear(hot)
+    hot_until = 0
+end
+
+-- The value of `text` where it is held and good, or nil. It is hot from then on.
+local function warm(text)
+    local held = values.items[text]
+    local moment = now()
+    local good_until = held and math.min(held.snapshot.good_until, held.last) or 0
+    if good_until <= moment then
+        return nil
+    end
+    held.used, held.entry.used = true, true
+    if moment >= hot_until or moment < hot_from then
+        clear(hot)
+        hot_from, hot_until = moment, moment + WINDOW
+    end
+    if good_until >= hot_until then
+        hot[text] = held.value
+    end
+    hits = hits + 1
+    return held.value
+end
+
+-- Have LuaJIT compile `get`, a function of before() or one that calls it, by the hot case. It
+-- compiles a function as it finds it when it has been called often: by a cold case the trace would
+-- end in reading, and each hot call would enter it and leave it again, for five times the price
+-- (run). The calls come from C, so that it is this function that is compiled and not one around it.
+function _M.heat(get)
+    local text = "x"
+    hot[text], hot_from, hot_until = text, 0, math.huge
+    string.gsub(text:rep(HEAT), text, get)
+    _M.cool()
+    hits = 0
 end
 
 -- function(text) -> the value of `text` where it is held and good; else what `read` returns for it.
--- One function: LuaJIT compiles a call that returns into it, but not at once.
 function _M.before(read)
     return function(text)
-        local hot = values.items[text]
-        if hot then
+        local value = hot[text]
+        if value then
             local moment = now()
-            if hot.snapshot.good_until > moment and hot.last > moment then
-                local entry = hot.entry
-                if not entry.used then
-                    entry.used = true
-                end
-                if not hot.used then
-                    hot.used = true
-                end
+            if moment < hot_until and moment >= hot_from then -- clocks are set back, too
                 hits = hits + 1
-                return hot.value
+                return value
             end
+        end
+        value = warm(text)
+        if value then
+            return value
         end
         return read(text)
     end
@@ -96,6 +140,7 @@ function _M.doubt(text)
     local held = values.items[text]
     if held and held.outdated then
         held.snapshot = stand_in(0)
+        hot[text] = nil
     end
 end
 
@@ -156,6 +201,7 @@ function _M.put(text, held)
         for refused, own in pairs(old.outdated.refused) do
             own.good_until, old.outdated.refused[refused] = 0, nil
         end
+        _M.cool()
         on_change()
     end
 end
@@ -167,6 +213,7 @@ end
 
 function _M.remove(text)
     values:remove(text)
+    hot[text] = nil
 end
 
 -- The vault `prefix` has another config, or is gone: its values are to be read anew when they are
@@ -185,6 +232,7 @@ function _M.outdate(prefix)
             held.snapshot, held.outdated, held.failure, held.warned = common, common, nil, nil
         end
     end
+    _M.cool()
 end
 
 local function is_passing(word)
@@ -199,7 +247,7 @@ function _M.serve_outdated(text, message, word)
     if not (old and old.outdated) then
         return nil
     elseif word == FORBIDDEN or old.last <= now() then
-        values:remove(text)
+        _M.remove(text)
         return nil
     end
     old.failure = { message = message, word = word }
@@ -223,7 +271,7 @@ function _M.keep_old(text, held, message)
     if not old or not old.policy then
         return nil
     elseif old.outdated then
-        values:remove(text)
+        _M.remove(text)
         return nil
     elseif not old.spoilt then
         old.last = cache_of.last_use(old.policy, old.snapshot) -- it may have been renewed since

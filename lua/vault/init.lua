@@ -13,6 +13,7 @@ local entities = require "vault.entities"
 local environment = require "vault.environment"
 local fetch = require "vault.fetch"
 local files = require "vault.files"
+local held = require "vault.held"
 local node = require "vault.node"
 local reference = require "vault.reference"
 local resolve = require "vault.resolve"
@@ -91,6 +92,8 @@ function _M.init(options)
     local vault_settings = node.vault_settings(options)
     if ngx and ngx.shared then
         files.remember(ca_file, vault_settings.state)
+        held.heat(resolve.get)
+        held.heat(_M.get)
     end
     local ok, message, word = vaults.configure(vault_settings)
     if ok then

@@ -10,6 +10,7 @@ local cache_of = require "vault.cache"
 local clock_of = require "vault.clock"
 local core = require "vault.core"
 local dereference = require "vault.dereference"
+local failures_of = require "vault.failures"
 local fetch = require "vault.fetch"
 local heartbeat = require "vault.heartbeat"
 local held = require "vault.held"
@@ -27,7 +28,6 @@ local vaults = require "vault.vaults"
 local _M = {}
 
 local DICT, LOCKS = "vault_secrets", "vault_locks"
-local FAILURE_KEPT = 2 -- seconds in which other workers can read how a fetch failed
 local SINGLES_MOST = 16 -- single fetches of refresh in flight on the node
 local RENEWED_AT_ONCE = 8 -- secrets of a vault that is refreshed
 local WARN_EVERY, REFUSED_MOST = 60, 10 -- seconds; names in one warning
@@ -74,18 +74,6 @@ local function on_full(name)
     refused = {}
 end
 
--- How a fetch failed, for those on other workers who waited for it.
-local failures = {}
-
-function failures.put(token, message, word)
-    locks_dict:safe_set("e:" .. token, word .. " " .. message, FAILURE_KEPT)
-end
-
-function failures.get(token)
-    local word, message = tostring(locks_dict:get("e:" .. token)):match("^(%S+) (.*)$")
-    return message, word
-end
-
 -- run(item) for all of `list`, RENEWED_AT_ONCE at a time. context: where light threads are
 local function each(list, run)
     local threads, taken = {}, 0
@@ -108,6 +96,11 @@ local function make_renewal()
                             refresh = anew.refresh, each = each }
 end
 
+local function changed()
+    held.cool()
+    dereference.changed()
+end
+
 -- Put it together, in init: no worker is there yet.
 --
 -- options  dict: name; max_entries; rate: batch calls a second
@@ -124,7 +117,7 @@ function _M.configure(options)
     parts.shelf = shelf_of.new { dict = dict, on_full = on_full }
     parts.cache = cache_of.new {
         shelf = parts.shelf, now = ngx.now, started = ngx.now(), brake = parts.brake,
-        max_entries = options.max_entries, count = count, on_change = dereference.changed,
+        max_entries = options.max_entries, count = count, on_change = changed,
         on_entry = function(entry)
             if parts.refresh then
                 parts.refresh:schedule(entry)
@@ -231,7 +224,7 @@ function _M.init_worker()
     parts.cache.news = dict and news_of.new { dict = dict, now = ngx.now }
     parts.refresh = make_refresh(locks)
     if locks_dict then
-        fetch.share { locks = locks, failures = failures }
+        fetch.share { locks = locks, failures = failures_of.new(locks_dict) }
     end
     if not start_heart() then
         warn("this worker takes no timer: nothing is renewed ahead of time")

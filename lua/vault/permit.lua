@@ -12,6 +12,8 @@ local TRANSIENT_KEPT = 2 -- the same of a failure that passes; while it does not
 -- Seconds between two renewals of the node that fail: a tenth of the ttl, within these.
 local AGAIN_LEAST, AGAIN_MOST = 1, 4
 
+local LOOK_LEAST = 1 -- seconds since a secret was fetched in which it is not looked at again
+
 local AWAY = { word = "timeout", message = "AWS could not be reached of late; it is not asked for "
     .. "anything new for a few seconds" }
 
@@ -63,6 +65,16 @@ function methods:may_renew(policy)
         return false
     end
     return not self.brake or self.brake:may_probe(policy.group)
+end
+
+-- What was fetched at the moment `fetched` lacks what is wanted of it, which is a miss, too: may it
+-- be fetched again?
+function methods:may_look_again(policy, fetched)
+    if math.abs(self.now() - fetched) < math.max(policy.neg_ttl, LOOK_LEAST) then
+        return false
+    end
+    return not self.brake or not self.brake:is_open(policy.group)
+        and self.brake:may_repeat(policy.group)
 end
 
 -- A fetch came to its end: `word` nil where it brought a value.

@@ -234,6 +234,7 @@ local function ending_batch(self, items)
             heed(self, items[1].entry.policy, word)
             end_failed_batch(self, items, word)
         end
+        self:step()
     end
 end
 
@@ -244,6 +245,7 @@ local function ending_single(self, item)
             self.brake:throttled(item.entry.policy.group)
         end
         end_one(self, item, result, message, word)
+        self:step()
     end
 end
 
@@ -288,16 +290,17 @@ local function pace(self, name, by_batch)
     return wait
 end
 
+-- Whether as many are in flight as may be: the end of one begins the next.
+local function is_busy(self, by_batch)
+    if by_batch then
+        return self.batches >= BATCHES_MOST
+    end
+    return self.singles >= self.singles_most
+end
+
 -- Seconds until a fetch of `group` may begin; 0: it is to begin now. While the circuit is open: one
 -- in each of its periods.
 local function wait_of(self, group, by_batch)
-    local under_way, most = self.singles, self.singles_most
-    if by_batch then
-        under_way, most = self.batches, BATCHES_MOST
-    end
-    if under_way >= most then
-        return math.huge
-    end
     if self.brake:is_open(group) then
         return self.brake:may_probe(group) and 0 or math.huge
     end
@@ -331,8 +334,12 @@ end
 
 local function begin_next(self, group, lane, by_batch)
     local _, moment = lane.due:first()
-    if not by_batch or not moment or moment > self.now() then
-        return begin_one(self, group, lane, by_batch)
+    if not moment or moment > self.now() then
+        return nil
+    elseif is_busy(self, by_batch) then
+        return math.huge
+    elseif not by_batch then
+        return begin_one(self, group, lane, false)
     end
     local token, holder = self.locks:take(GATHER .. group, GATHER_MOST)
     if holder then
@@ -353,7 +360,8 @@ local function begin_all(self, group, lane, by_batch)
     return wait or math.huge
 end
 
--- Begin what is due and may begin. Never waits; to be called every tenth of a second or so.
+-- Begin what is due and may begin. Never waits; to be called every tenth of a second or so, and
+-- called whenever a fetch has ended.
 -- Seconds until more may begin, where the pace held something back; else math.huge.
 function methods:step()
     local wait = math.huge

@@ -4,29 +4,25 @@
 --        cache, cut out the field.
 -- Never: which config wins, expiry arithmetic, the engine.
 
-local bounded = require "vault.bounded"
 local cache_of = require "vault.cache"
-local core = require "vault.core"
+local cut = require "vault.cut"
 local held = require "vault.held"
 local reference_of = require "vault.reference"
+local splits_of = require "vault.splits"
 local vaults = require "vault.vaults"
 
 local _M = {}
 
--- The words on which another split of an APISIX path is tried; a vault's `allow` refuses names.
-_M.NEXT_SPLIT = { not_found = true, access_denied = true, refused = true }
-
 local PATIENCE = 1 -- seconds that anybody waits for the value of another config
-local SPLITS_MOST = 10000
 
-local cache, dict -- nil: nothing is cached (command line)
+local cache -- nil: nothing is cached (command line)
 local on_change = function() end
-local splits = bounded.new(SPLITS_MOST) -- shape of an APISIX path -> which split worked
+local splits = splits_of.new()
 
 -- Forget what this worker holds.
 function _M.drop()
     held.clear()
-    splits:clear()
+    splits:forget()
     if cache then
         cache:drop()
     end
@@ -36,7 +32,8 @@ end
 -- held is forgotten.
 function _M.configure(options)
     _M.drop()
-    cache, dict, on_change = options.cache, options.dict, options.on_change or on_change
+    cache, on_change = options.cache, options.on_change or on_change
+    splits = splits_of.new(options.dict)
     held.configure(options)
 end
 
@@ -57,116 +54,78 @@ function _M.loading(vault, settled, peek, most)
     end
 end
 
--- The whole secret: a snapshot, and what it was settled with. most: as above
-local function snapshot_of(vault, parts, most)
-    local settled, message, word = vault.strategy.settle(parts, vault.config)
+-- What the cache fetches `policy` with whatever is at hand, or what another worker fetches from now
+-- on; and what is known by now. Made in a function that returns, as above.
+function _M.reloading(vault, policy)
+    local known = cache:newer(policy, 0)
+    local since = known and known.fetched or 0
+    return _M.loading(vault, policy, function()
+        return cache:newer(policy, since)
+    end), known
+end
+
+-- The whole secret: a snapshot, and what it was settled with. options: see read()
+local function snapshot_of(vault, parts, options)
+    local settled, message, word = vault.strategy.settle(parts, vault.config, nil,
+        vault.terms)
     if not settled then
         return nil, message, word
     end
     settled.vault = parts.id or parts.name
     settled.origin = nil -- it is kept for each secret, and nobody asks
     local snapshot
-    if cache then
-        snapshot, message, word = cache:get(settled,
-            _M.loading(vault, settled, peeking(settled), most))
-    else
+    if not cache then
         snapshot, message, word = vault.strategy.load(settled)
+    elseif options.fresh then
+        snapshot, message, word = cache:fetch(settled, (_M.reloading(vault, settled)))
+    else
+        snapshot, message, word = cache:get(settled,
+            _M.loading(vault, settled, peeking(settled), options.most))
     end
     return snapshot, message, word, settled
 end
 
--- What is amiss with the key of `parts`, for people; what: "secret" or "variable".
-function _M.say_key(parts, what, message)
-    return ('key "%s" of %s "%s": %s'):format(reference_of.quote(parts.key), what,
-        reference_of.quote(parts.resource), message)
+-- What was at hand lacks what is wanted of it, and the secret may have it by now: the secret anew,
+-- where AWS may be asked, or nil.
+local function look_again(vault, settled, snapshot)
+    if not cache or not cache.permit:may_look_again(settled, snapshot.fetched) then
+        return nil
+    end
+    return cache:fetch(settled, (_M.reloading(vault, settled)))
 end
 
-local function member(text, parts, what)
-    local value, message, word = core.extract(text, parts.key)
-    if not value then
-        return nil, _M.say_key(parts, what, message), word
+local function cut_out(vault, parts, settled, snapshot)
+    local value, message, word = cut.value(vault.strategy, settled, snapshot, parts)
+    local newer = not value and look_again(vault, settled, snapshot)
+    if newer then
+        snapshot = newer
+        value, message, word = cut.value(vault.strategy, settled, snapshot, parts)
     end
-    return value
+    return snapshot, value, message, word
 end
 
--- The value that `parts` means, out of a snapshot. string | nil, message, word
-function _M.cut(strategy, settled, snapshot, parts)
-    if not parts.key then
-        return strategy.decode(settled, snapshot.payload, snapshot.binary)
-    end
-    local value, message, word = member(snapshot.payload, parts, "secret")
-    if not value then
-        return nil, message, word
-    end
-    return strategy.decode(settled, value)
-end
-
+-- options  most: seconds that it may take where the cache says nothing; fresh: whatever is at hand
 -- value, nil, nil, entry for `values` | nil, message, word; an entry too where only the cut failed
-local function read(vault, parts, most)
-    local snapshot, message, word, settled = snapshot_of(vault, parts, most)
+local function read(vault, parts, options)
+    local snapshot, message, word, settled = snapshot_of(vault, parts, options)
     if not snapshot then
         return nil, message, word
     end
-    local entry = { snapshot = snapshot, last = cache and cache_of.last_use(settled, snapshot),
-                    entry = cache and cache.entries.items[settled.key]
-                        or { key = settled.key, policy = settled },
-                    policy = settled, vault = vault, parts = parts }
-    entry.value, message, word = _M.cut(vault.strategy, settled, snapshot, parts)
-    return entry.value, message, word, entry
+    local value
+    snapshot, value, message, word = cut_out(vault, parts, settled, snapshot)
+    return value, message, word, {
+        value = value, snapshot = snapshot, last = cache and cache_of.last_use(settled, snapshot),
+        entry = cache and cache.entries.items[settled.key]
+            or { key = settled.key, policy = settled },
+        policy = settled, vault = vault, parts = parts,
+    }
 end
 
-local function shape_of(parts, many)
-    return ("%s/%s %d"):format(parts.name, parts.id, many)
-end
-
-local function split_of(shape)
-    local known = splits.items[shape]
-    return known and known.which or dict and dict:get("split:" .. shape)
-end
-
-local function remember_split(shape, which)
-    splits:put(shape, { which = which })
-    if dict then
-        dict:safe_set("split:" .. shape, which)
-    end
-end
-
--- `parts` with the resource and key of one split.
-function _M.with(parts, candidate)
-    return { name = parts.name, id = parts.id, config = parts.config, version = parts.version,
-             resource = candidate.resource, key = candidate.key }
-end
-
--- APISIX's names hold slashes, so where the name ends only AWS knows: the longest is tried first.
--- The split that worked is tried first for the next reference of the same shape.
-local function read_split(vault, parts, most)
-    local candidates = reference_of.splits(parts)
-    local shape = shape_of(parts, #candidates)
-    local first = split_of(shape)
-    local order = {}
-    if candidates[first] then
-        order[1] = first
-    end
-    for i = 1, #candidates do
-        if i ~= first then
-            order[#order + 1] = i
-        end
-    end
-    local value, message, word, entry, first_message, first_word
-    for _, i in ipairs(order) do
-        value, message, word, entry = read(vault, _M.with(parts, candidates[i]), most)
-        if entry then
-            if i ~= first then
-                remember_split(shape, i)
-            end
-            return value, message, word, entry
-        end
-        if not _M.NEXT_SPLIT[word] then
-            return nil, message, word
-        end
-        first_message, first_word = first_message or message, first_word or word
-    end
-    return nil, first_message, first_word
+-- APISIX's names hold slashes, so where the name ends only AWS knows.
+local function read_split(vault, parts, options)
+    return splits:read(parts, function(one)
+        return read(vault, one, options)
+    end)
 end
 
 -- The vault `prefix` has another config, or is gone.
@@ -181,9 +140,10 @@ end
 local slow
 
 -- string | nil, message, word
-local function read_secret(vault, parts, text)
+local function read_secret(vault, parts, text, fresh)
     local read_it = parts.id and read_split or read
-    local value, message, word, entry = read_it(vault, parts, held.is_outdated(text) and PATIENCE)
+    local value, message, word, entry = read_it(vault, parts,
+        { most = held.is_outdated(text) and PATIENCE, fresh = fresh })
     if not cache then
         return value, message, word
     end
@@ -194,7 +154,7 @@ local function read_secret(vault, parts, text)
         end
         return value
     elseif not is_current then -- it is another one since
-        return slow(text)
+        return slow(text, fresh)
     end
     if entry then
         value = held.keep_old(text, entry, message)
@@ -215,7 +175,7 @@ local function read_variable(vault, parts, text)
     return value, message, word
 end
 
-function slow(text)
+function slow(text, fresh)
     local parts, message, word = reference_of.parse(text)
     local vault
     if parts then
@@ -225,10 +185,15 @@ function slow(text)
         held.remove(text)
         return nil, message, word
     end
-    return (vault.name == "env" and read_variable or read_secret)(vault, parts, text)
+    return (vault.name == "env" and read_variable or read_secret)(vault, parts, text, fresh)
 end
 
 -- The value of the reference `text`. See vault.get.
 _M.get = held.before(slow)
+
+-- The same, of its secret as it is from now on.
+function _M.fresh(text)
+    return slow(text, true)
+end
 
 return _M

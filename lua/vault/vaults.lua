@@ -43,7 +43,7 @@ end
 
 local function make_vault(entity)
     return { name = entity.name, config = entity.config, prefix = entity.prefix, entity = entity,
-             strategy = require(STRATEGIES[entity.name]) }
+             strategy = require(STRATEGIES[entity.name]), terms = {} }
 end
 
 local function vault_for(entity, old)
@@ -87,8 +87,8 @@ local function say_missing(parts, prefix)
     return ("no vault has the %s %s%s"):format(kind, shown, condition)
 end
 
--- The vault that `parts` (of vault.reference) means: { name, config, strategy, prefix }, one table
--- for as long as its config is the same.
+-- The vault that `parts` (of vault.reference) means: { name, config, strategy, prefix, terms: a
+-- table for what the strategy makes of config }, one table for as long as its config is the same.
 -- nil, message, "unknown_vault"; the message tells apart: never there, removed, none there yet
 function _M.find(parts)
     local prefix = parts.id or parts.name

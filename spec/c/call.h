@@ -32,25 +32,27 @@ static inline void close_call(struct call *call)
     vault_exchange_free(&call->exchange);
 }
 
-static inline enum vault_status perform_on(CURL *easy, struct call *call)
+static inline enum vault_status perform_on(struct vault_transfer *transfer, struct call *call)
+{
+    assert_int_equal(vault_transfer_begin(transfer, &call->exchange, call->timeout_ms), VAULT_OK);
+    vault_transfer_finish(transfer, curl_easy_perform(vault_transfer_easy(transfer)));
+    return call->exchange.outcome;
+}
+
+static inline struct vault_transfer *open_transfer(struct call *call)
 {
     struct vault_transfer *transfer = NULL;
 
-    assert_int_equal(
-        vault_transfer_new(easy, &call->exchange, &call->settings, call->timeout_ms, &transfer),
-        VAULT_OK);
-    vault_transfer_finish(transfer, curl_easy_perform(easy));
-    return call->exchange.outcome;
+    assert_int_equal(vault_transfer_new(&call->settings, &transfer), VAULT_OK);
+    return transfer;
 }
 
 static inline enum vault_status perform(struct call *call)
 {
-    CURL *easy = curl_easy_init();
-    enum vault_status outcome;
+    struct vault_transfer *transfer = open_transfer(call);
+    enum vault_status outcome = perform_on(transfer, call);
 
-    assert_non_null(easy);
-    outcome = perform_on(easy, call);
-    curl_easy_cleanup(easy);
+    vault_transfer_free(transfer);
     return outcome;
 }
 

@@ -66,14 +66,14 @@ static inline void is_done(struct vault_caller *caller, int64_t now, const char 
     assert_int_equal(vault_caller_next(caller, now), VAULT_STEP_DONE);
     assert_int_equal(vault_caller_status(caller), VAULT_OK);
     assert_string_equal(vault_caller_credential(caller)->access_key_id, key);
-    assert_string_equal(vault_caller_message(caller)->text, "");
+    assert_string_equal(vault_caller_message(caller), "");
 }
 
 static inline void is_refused(struct vault_caller *caller, int64_t now)
 {
     assert_int_equal(vault_caller_next(caller, now), VAULT_STEP_DONE);
     assert_int_equal(vault_caller_status(caller), VAULT_ACCESS_DENIED);
-    assert_string_equal(vault_caller_message(caller)->text,
+    assert_string_equal(vault_caller_message(caller),
                         "assuming the role " ARN("a") ": AccessDenied: planted");
     assert_null(vault_caller_credential(caller)->access_key_id);
 }

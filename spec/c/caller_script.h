@@ -74,7 +74,7 @@ static inline enum vault_status ask_all(struct stage *stage,
     status = drive(stage, fetch, answers, count);
     assert_int_equal(vault_fetch_attempts(fetch), stage->exchanges);
     if (message)
-        *message = *vault_fetch_message(fetch);
+        copy_note(vault_fetch_message(fetch), message);
     vault_fetch_free(fetch);
     return status;
 }

@@ -13,6 +13,7 @@
 #include "identity.h"
 #include "imds_script.h"
 #include "profile_home.h"
+#include "saying.h"
 
 #define STS        "POST https://sts.eu-west-1.amazonaws.com/"
 #define AGENT      "GET http://169.254.170.2/keys"
@@ -136,7 +137,7 @@ static inline void answer_ask(struct vault_exchange *exchange, const struct ask 
     assert_int_equal(exchange->answer.length, 0);
     exchange->outcome = ask->outcome;
     if (ask->outcome != VAULT_OK) {
-        vault_message_add(&exchange->why, "planted");
+        plant_note(&exchange->why, "planted");
         return;
     }
     exchange->status = ask->status ? ask->status : 200;

@@ -13,6 +13,7 @@
 #include "credential_cache.h"
 #include "fetch.h"
 #include "region.h"
+#include "saying.h"
 
 #define WALL_MS     INT64_C(1440938160000) /* 20150830T123600Z */
 #define GOOD        "{\"SecretString\":\"valueCANARY\",\"VersionId\":\"v1\",\"ARN\":\"arn:a\"}"
@@ -191,7 +192,7 @@ static inline void perform(struct stage *stage, struct vault_fetch *fetch,
     pass(stage, answer->takes_ms);
     exchange->outcome = answer->outcome;
     if (answer->outcome != VAULT_OK) {
-        vault_message_add(&exchange->why, "planted");
+        plant_note(&exchange->why, "planted");
         return;
     }
     exchange->status = answer->url || strcmp(body, GOOD) == 0 ? 200 : 400;
@@ -247,13 +248,14 @@ static inline enum vault_status play(struct stage *stage, const struct answer *a
     status = drive(stage, fetch, answers, count);
     assert_int_equal(vault_fetch_attempts(fetch), stage->exchanges);
     if (message)
-        *message = *vault_fetch_message(fetch);
+        copy_note(vault_fetch_message(fetch), message);
     vault_fetch_free(fetch);
     return status;
 }
 
-/* The whole fetch with the nth allocation failing; false where there was no nth. What the cache of
- * credentials cannot get is survived and counted. */
+/* The whole fetch with the nth allocation failing; false where there was no nth. Survived and
+ * counted are what the cache of credentials cannot get, and what was amiss with an attempt that is
+ * made again. */
 static inline bool fails_at(unsigned long nth, const char *const *entries,
                             const struct vault_fetch_request *request, const struct answer *answers,
                             unsigned *survived)

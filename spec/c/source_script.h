@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "credential_source.h"
+#include "saying.h"
 
 #define NOW       INT64_C(1700000000) /* 2023-11-14T22:13:20Z */
 #define MOVES_MAX 8
@@ -78,7 +79,7 @@ static inline void play_move(struct play *play, const struct move *move)
     play->timeout_ms = exchange->timeout_ms;
     exchange->outcome = move->outcome;
     if (move->outcome != VAULT_OK) {
-        vault_message_add(&exchange->why, "planted");
+        plant_note(&exchange->why, "planted");
         return;
     }
     exchange->status = move->status ? move->status : 200;

@@ -45,6 +45,7 @@ static void test_keys_that_never_run_out_are_read_anew(void **state)
     const struct vault_identity_request own = {"AKIDCANARY", "secretCANARY", NULL, "eu-west-1",
                                                NULL,         NULL,           NULL, NULL};
     struct vault_caller *one = new_caller(&own), *other = new_caller(&own);
+    struct vault_kept_credential kept;
 
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -53,8 +54,27 @@ static void test_keys_that_never_run_out_are_read_anew(void **state)
         assert_string_equal(vault_caller_credential(one)->source, "the vault's own keys");
         vault_caller_refused(one);
     }
+    assert_int_equal(vault_credential_cache_list(&kept, 1), 0);
     vault_caller_free(one);
     vault_caller_free(other);
+}
+
+/* Whoever is to be told how they were found is told, though they are at hand. */
+static void test_keys_at_hand_are_explained(void **state)
+{
+    const struct vault_identity_request own = {"AKIDCANARY", "secretCANARY", NULL, "eu-west-1",
+                                               NULL,         NULL,           NULL, NULL};
+    struct vault_identity_world world = asking.world;
+    struct vault_trail trail = {0};
+    struct vault_caller *caller = NULL;
+
+    (void)state;
+    world.trail = &trail;
+    assert_int_equal(vault_caller_new(&own, &world, &caller), VAULT_OK);
+    is_done(caller, NOW, "AKIDCANARY");
+    assert_int_equal(trail.count, 1);
+    assert_string_equal(trail.steps[0].what.text, "the vault's own keys");
+    vault_caller_free(caller);
 }
 
 /* ---- two of them ---- */
@@ -198,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_found_out_once),
+        TEST(test_keys_at_hand_are_explained),
         TEST(test_another_request_is_another_credential),
         TEST(test_keys_that_never_run_out_are_read_anew),
         TEST(test_one_finds_out_the_other_waits),

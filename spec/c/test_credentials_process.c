@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "credentials_process.h"
+#include "saying.h"
 
 #define NOW INT64_C(1700000000) /* 2023-11-14T22:13:20Z */
 
@@ -63,7 +64,7 @@ static void play_end(struct play *play, const struct end *end)
     if (end->output)
         assert_int_equal(vault_buffer_text(&play->exchange.answer, end->output), VAULT_OK);
     if (end->why)
-        vault_message_add(&play->exchange.why, "%s", end->why);
+        plant_note(&play->exchange.why, end->why);
 }
 
 static void check_done(const struct play *play)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "exchange.h"
+#include "saying.h"
 
 static bool any_address(const void *sockaddr)
 {
@@ -35,7 +36,7 @@ static void use(struct vault_exchange *exchange)
     exchange->retry_after_ms = 7;
     (void)snprintf(exchange->error_type, sizeof exchange->error_type, "X");
     (void)snprintf(exchange->request_id, sizeof exchange->request_id, "X");
-    vault_message_add(&exchange->why, "X");
+    plant_note(&exchange->why, "X");
 }
 
 static void assert_empty(const struct vault_exchange *exchange)

@@ -51,7 +51,7 @@ static void test_success(void **state)
     assert_int_equal(vault_fetch_advance(fetch, stage.now), VAULT_FETCH_NEED_NOTHING);
     assert_int_equal(vault_fetch_status(fetch), VAULT_OK);
     assert_string_equal(vault_fetch_secret(fetch)->payload.data, "valueCANARY");
-    assert_string_equal(vault_fetch_secret(fetch)->version_id, "v1");
+    assert_string_equal(vault_fetch_secret(fetch)->version_id.data, "v1");
     assert_string_equal(vault_fetch_message(fetch)->text, "");
     assert_int_equal(vault_fetch_attempts(fetch), 1);
     assert_nothing_left(fetch);
@@ -298,7 +298,7 @@ static void test_allocations(void **state)
                   "aws_secret_access_key=secretCANARY\n");
     fclose(file);
     request.region = NULL;
-    play_without_memory(entries, &request, answers, 2);
+    play_without_memory(entries, &request, answers, 4);
     remove_folder(folder);
 }
 

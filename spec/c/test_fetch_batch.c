@@ -44,7 +44,7 @@ static void check_entries(const struct vault_fetch *fetch)
                         "secret \"a/b\" in eu-west-1: ThrottlingException: planted");
     assert_int_equal(batch->entries[1].status, VAULT_OK);
     assert_string_equal(batch->entries[1].secret.payload.data, "valueCANARY");
-    assert_string_equal(batch->entries[1].secret.version_id, "v1");
+    assert_string_equal(batch->entries[1].secret.version_id.data, "v1");
     assert_string_equal(batch->entries[1].why.text, "");
     assert_int_equal(batch->entries[2].status, VAULT_BAD_RESPONSE);
     assert_string_equal(batch->entries[2].why.text,

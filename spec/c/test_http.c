@@ -31,8 +31,8 @@ static void test_what_is_sent(void **state)
     assert_string_equal(call.exchange.why.text, "");
     server_last(&server, request, sizeof request);
     snprintf(wanted, sizeof wanted,
-             "POST / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: lua-resty-vaults/" VAULT_VERSION
-             "\r\nAccept: */*\r\nX-Own: own\r\nContent-Length: 2\r\n"
+             "POST / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: */*\r\nX-Own: own\r\n"
+             "User-Agent: lua-resty-vaults/" VAULT_VERSION "\r\nContent-Length: 2\r\n"
              "Content-Type: application/x-www-form-urlencoded\r\n\r\n{}",
              server.port);
     assert_string_equal(request, wanted);
@@ -310,64 +310,6 @@ static void test_header_limit(void **state)
     close_call(&call);
 }
 
-static void test_header_lines_that_are_none(void **state)
-{
-    struct vault_transfer *transfer = NULL;
-    CURL *easy = curl_easy_init();
-    struct call call;
-
-    (void)state;
-    open_call(&call, "http://127.0.0.1/");
-    assert_int_equal(vault_buffer_text(&call.exchange.headers, "Y: y"), VAULT_OK);
-    assert_int_equal(
-        vault_transfer_new(easy, &call.exchange, &call.settings, call.timeout_ms, &transfer),
-        VAULT_INTERNAL);
-    assert_null(transfer);
-    vault_transfer_free(NULL);
-    curl_easy_cleanup(easy);
-    close_call(&call);
-}
-
-static void test_allocations(void **state)
-{
-    static struct server server = {.answer = OK_HEAD "\r\n{}"};
-    enum vault_status status = VAULT_NO_MEMORY;
-    unsigned long nth;
-
-    (void)state;
-    server_start(&server);
-    for (nth = 1; status == VAULT_NO_MEMORY; nth++) {
-        struct vault_transfer *transfer = NULL;
-        CURL *easy = curl_easy_init();
-        struct call call;
-
-        open_call(&call, server.url);
-        (void)vault_alloc_fail(nth);
-        status = vault_transfer_new(easy, &call.exchange, &call.settings, 5000, &transfer);
-        if (status == VAULT_OK) {
-            vault_transfer_finish(transfer, curl_easy_perform(easy));
-            status = call.exchange.outcome;
-        }
-        (void)vault_alloc_fail(0);
-        curl_easy_cleanup(easy);
-        close_call(&call);
-    }
-    assert_int_equal(status, VAULT_OK);
-    assert_true(nth > 2);
-    server_stop(&server);
-}
-
-static void test_describe(void **state)
-{
-    struct vault_message line = {0};
-
-    (void)state;
-    vault_http_describe(&line);
-    assert_non_null(strstr(line.text, "lua-resty-vaults " VAULT_VERSION ", libcurl "));
-    assert_non_null(strstr(line.text, "(OpenSSL/"));
-    assert_non_null(strstr(line.text, "libssl.so"));
-}
-
 static int start_http(void **state)
 {
     struct vault_message why = {0};
@@ -390,9 +332,6 @@ int main(void)
         cmocka_unit_test(test_interim_answers),
         cmocka_unit_test(test_body_limit),
         cmocka_unit_test(test_header_limit),
-        cmocka_unit_test(test_header_lines_that_are_none),
-        cmocka_unit_test(test_allocations),
-        cmocka_unit_test(test_describe),
     };
 
     return cmocka_run_group_tests(tests, start_http, NULL);

@@ -114,23 +114,24 @@ static void test_addresses(void **state)
 static void test_kept_connections(void **state)
 {
     static struct server server = {.answer = ANSWER};
-    CURL *easy = curl_easy_init();
+    struct vault_http_settings settings = {.connect_timeout_ms = 3000};
+    struct vault_transfer *transfer = NULL;
 
     (void)state;
     server_start(&server);
     asked = 0;
+    assert_int_equal(vault_transfer_new(&settings, &transfer), VAULT_OK);
     for (int i = 0; i < 3; i++) {
         struct call call;
 
         open_call(&call, server.url);
         call.exchange.may_connect = i == 1 ? only_one : NULL;
-        assert_int_equal(perform_on(easy, &call), VAULT_OK);
-        curl_easy_reset(easy);
+        assert_int_equal(perform_on(transfer, &call), VAULT_OK);
         close_call(&call);
     }
     assert_int_equal(asked, 1);
     assert_int_equal(atomic_load(&server.connections), 2);
-    curl_easy_cleanup(easy);
+    vault_transfer_free(transfer);
     server_stop(&server);
 }
 

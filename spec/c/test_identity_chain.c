@@ -54,6 +54,63 @@ static void test_links(void **state)
     vault_environment_free(environment);
 }
 
+#define BOTH "AWS_ACCESS_KEY_ID=AKIDCANARY", "AWS_SECRET_ACCESS_KEY=secretCANARY"
+
+static void test_at_hand(void **state)
+{
+    static const struct {
+        struct vault_identity_request request;
+        const char *entries[4];
+        enum vault_status status;
+        const char *id, *token;
+    } rows[] = {
+        {{.region = "eu-west-1"}, {BOTH}, VAULT_OK, "AKIDCANARY", NULL},
+        {{.access_key_id = ""}, {BOTH, "AWS_SESSION_TOKEN=t"}, VAULT_OK, "AKIDCANARY", "t"},
+        {{.access_key_id = "AKIDOWN", .secret_access_key = "ownCANARY", .session_token = "own"},
+         {BOTH},
+         VAULT_OK,
+         "AKIDOWN",
+         "own"},
+        {{.access_key_id = "AKIDOWN", .secret_access_key = "ownCANARY"},
+         {NULL},
+         VAULT_OK,
+         "AKIDOWN",
+         NULL},
+        /* to be found out, or to be told what is amiss */
+        {{.region = "eu-west-1"}, {NULL}, VAULT_NOT_CONFIGURED, NULL, NULL},
+        {{.assume_role_arn = "arn"}, {BOTH}, VAULT_NOT_CONFIGURED, NULL, NULL},
+        {{.access_key_id = "AKIDOWN", .secret_access_key = "ownCANARY", .assume_role_arn = "arn"},
+         {BOTH},
+         VAULT_NOT_CONFIGURED,
+         NULL,
+         NULL},
+        {{.access_key_id = "AKIDOWN"}, {BOTH}, VAULT_BAD_CONFIG, NULL, NULL},
+        {{.secret_access_key = "ownCANARY"}, {BOTH}, VAULT_BAD_CONFIG, NULL, NULL},
+        {{.region = NULL}, {"AWS_ACCESS_KEY_ID=AKIDCANARY"}, VAULT_NOT_CONFIGURED, NULL, NULL},
+        {{.region = NULL}, {BOTH "\n"}, VAULT_BAD_CONFIG, NULL, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct vault_environment *environment = NULL;
+        struct vault_credential_query query = {0};
+        struct vault_credential credential = {0};
+
+        assert_int_equal(vault_environment_new(rows[i].entries, &environment), VAULT_OK);
+        query.environment = environment;
+        assert_int_equal(vault_chain_at_hand(&rows[i].request, &query, &credential),
+                         rows[i].status);
+        assert_int_equal(credential.access_key_id != NULL, rows[i].id != NULL);
+        if (rows[i].id)
+            assert_string_equal(credential.access_key_id, rows[i].id);
+        assert_int_equal(credential.session_token != NULL, rows[i].token != NULL);
+        if (rows[i].token)
+            assert_string_equal(credential.session_token, rows[i].token);
+        vault_credential_clear(&credential);
+        vault_environment_free(environment);
+    }
+}
+
 static void test_no_memory(void **state)
 {
     static const char *const entries[] = {"AWS_ACCESS_KEY_ID=AKIDCANARY",
@@ -83,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_links),
+        cmocka_unit_test(test_at_hand),
         cmocka_unit_test(test_no_memory),
     };
 

@@ -131,14 +131,14 @@ static void test_read(void **state)
         assert_int_equal(secret.payload.length, rows[i].length);
         assert_memory_equal(secret.payload.data, rows[i].payload, rows[i].length + 1);
         assert_int_equal(secret.binary, rows[i].binary);
-        assert_string_equal(secret.version_id, rows[i].version_id);
-        assert_string_equal(secret.arn, rows[i].arn);
+        assert_string_equal(secret.version_id.data, rows[i].version_id);
+        assert_string_equal(secret.arn.data, rows[i].arn);
         assert_string_equal(why.text, "");
         vault_exchange_free(&exchange);
     }
     vault_secret_free(&secret);
     assert_null(secret.payload.data);
-    assert_string_equal(secret.arn, "");
+    assert_null(secret.arn.data);
 }
 
 /* A secret that must be as it was after a failure. */
@@ -146,15 +146,15 @@ static void plant(struct vault_secret *secret)
 {
     vault_secret_init(secret);
     assert_int_equal(vault_buffer_text(&secret->payload, "before"), VAULT_OK);
-    (void)snprintf(secret->version_id, sizeof secret->version_id, "v1");
-    (void)snprintf(secret->arn, sizeof secret->arn, "arn:before");
+    assert_int_equal(vault_buffer_text(&secret->version_id, "v1"), VAULT_OK);
+    assert_int_equal(vault_buffer_text(&secret->arn, "arn:before"), VAULT_OK);
 }
 
 static void assert_as_planted(const struct vault_secret *secret)
 {
     assert_string_equal(secret->payload.data, "before");
-    assert_string_equal(secret->version_id, "v1");
-    assert_string_equal(secret->arn, "arn:before");
+    assert_string_equal(secret->version_id.data, "v1");
+    assert_string_equal(secret->arn.data, "arn:before");
     assert_false(secret->binary);
 }
 
@@ -312,7 +312,7 @@ static void check_read_allocations(const char *body)
     }
     (void)vault_alloc_fail(0);
     assert_int_equal(status, VAULT_OK);
-    assert_string_equal(secret.version_id, "v2");
+    assert_string_equal(secret.version_id.data, "v2");
     assert_true(nth > 3);
     vault_secret_free(&secret);
     vault_exchange_free(&exchange);

@@ -163,8 +163,8 @@ static void test_partial_arn(void **state)
                      VAULT_OK);
     for (size_t i = 0; i < 3; i++) {
         check_entry(&batch.entries[i], &(struct want){VAULT_OK, "1"});
-        assert_string_equal(batch.entries[i].secret.arn, ARN);
-        assert_string_equal(batch.entries[i].secret.version_id, "i");
+        assert_string_equal(batch.entries[i].secret.arn.data, ARN);
+        assert_string_equal(batch.entries[i].secret.version_id.data, "i");
     }
     vault_batch_free(&batch);
     vault_exchange_free(&exchange);

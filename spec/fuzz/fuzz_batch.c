@@ -40,8 +40,8 @@ static void check_entry(struct vault_secret_id id, const struct vault_batch_entr
         return;
     must(payload->length <= VAULT_SECRET_MAX && payload->data[payload->length] == '\0');
     if (id.length > 4 && memcmp(id.text, "arn:", 4) == 0) {
-        must(strncmp(entry->secret.arn, id.text, id.length) == 0);
-        must(strlen(entry->secret.arn) == id.length || strlen(entry->secret.arn) == id.length + 7);
+        must(strncmp(entry->secret.arn.data, id.text, id.length) == 0);
+        must(entry->secret.arn.length == id.length || entry->secret.arn.length == id.length + 7);
     }
 }
 

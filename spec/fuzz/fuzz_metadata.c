@@ -12,6 +12,7 @@
 #include "credentials_container.h"
 #include "credentials_imds.h"
 #include "endpoint.h"
+#include "saying.h"
 
 #define NOW       INT64_C(1700000000)
 #define PLANTED   "plantedCANARY0123456789"
@@ -95,7 +96,7 @@ static void answer(struct vault_exchange *exchange, const uint8_t **data, size_t
     exchange->outcome = end->outcome;
     exchange->status = end->status;
     if (end->outcome != VAULT_OK)
-        vault_message_add(&exchange->why, "lost");
+        plant_note(&exchange->why, "lost");
     else if (length > 1)
         exchange->outcome = vault_buffer_append(&exchange->answer, *data + 1, length - 1);
     *data += stop ? length + 1 : length;

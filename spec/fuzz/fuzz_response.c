@@ -31,8 +31,8 @@ static void check_secret(const struct vault_secret *secret)
 {
     must(secret->payload.data != NULL && secret->payload.length <= VAULT_SECRET_MAX);
     must(secret->payload.data[secret->payload.length] == '\0');
-    must(memchr(secret->version_id, '\0', sizeof secret->version_id) != NULL);
-    must(memchr(secret->arn, '\0', sizeof secret->arn) != NULL);
+    must(secret->version_id.data != NULL && secret->version_id.length <= 64);
+    must(secret->arn.data != NULL && strlen(secret->arn.data) == secret->arn.length);
 }
 
 static void check_answer(const struct vault_exchange *exchange)
@@ -52,7 +52,7 @@ static void check_answer(const struct vault_exchange *exchange)
         check_secret(&secret);
     } else {
         must(why.length > 0);
-        must(strcmp(secret.payload.data, PLANTED) == 0 && secret.version_id[0] == '\0');
+        must(strcmp(secret.payload.data, PLANTED) == 0 && secret.version_id.data == NULL);
     }
     if (exchange->status == 200)
         must(status == VAULT_OK || status == VAULT_BAD_RESPONSE || status == VAULT_TOO_LARGE);

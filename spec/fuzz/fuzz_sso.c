@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "credentials_sso.h"
+#include "saying.h"
 
 #define NOW       INT64_C(1700000000)
 #define PLANTED   "plantedCANARY012" /* as much of a token as is looked for */
@@ -92,7 +93,7 @@ static void answer(struct vault_exchange *exchange, const uint8_t **data, size_t
     exchange->outcome = end->outcome;
     exchange->status = end->status;
     if (end->outcome != VAULT_OK)
-        vault_message_add(&exchange->why, "lost");
+        plant_note(&exchange->why, "lost");
     else if (length > 1)
         exchange->outcome = vault_buffer_append(&exchange->answer, *data + 1, length - 1);
     *data += taken;

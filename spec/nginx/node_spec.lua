@@ -73,7 +73,7 @@ local HTTP = [[
                     ngx.sleep(0.02)
                 end
                 ngx.update_time()
-                ngx.sleep(gates:get(name .. " opens") - ngx.now())
+                ngx.sleep(math.max(gates:get(name .. " opens") - ngx.now(), 0))
                 local tokens = {}
                 for i = 1, rounds do
                     local token, other, err = require("test.node").locks:take(name .. i, 60)

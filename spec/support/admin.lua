@@ -5,7 +5,7 @@
 
 local admin = require "vault.admin"
 local cjson = require "cjson"
-local encode = require("vault.admin_answer").encode
+local encode = require("vault.json_text").encode
 local entities = require "vault.entities"
 
 local _M = {}

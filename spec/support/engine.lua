@@ -4,6 +4,7 @@
 --        of light threads. Several in one world are workers of one node.
 -- Never: nginx, the C engine.
 
+local failures_of = require "vault.failures"
 local light = require "spec.support.light"
 local locks_of = require "vault.locks"
 
@@ -114,18 +115,7 @@ end
 function methods:join(dict, pid, dead)
     self.locks = locks_of.new { dict = dict, now = self.world.ngx.now, pid = pid, started = 1,
                                 alive = function(asked) return not dead[asked] end }
-    self.fetch.share {
-        locks = self.locks,
-        failures = {
-            put = function(token, message, word)
-                dict:safe_set("e:" .. token, word .. " " .. message)
-            end,
-            get = function(token)
-                local word, message = tostring(dict:get("e:" .. token)):match("^(%S+) (.*)$")
-                return message, word
-            end,
-        },
-    }
+    self.fetch.share { locks = self.locks, failures = failures_of.new(dict) }
 end
 
 -- A Unix socket between the stand-in and the collector; the collector's end of it.

@@ -26,7 +26,7 @@ sys.dont_write_bytecode = True
 import sigv4_check  # noqa: E402  (the line above must come first)
 from fake_batches import Batches  # noqa: E402
 from fake_callers import Caller, Callers  # noqa: E402
-from fake_secrets import Store, delay_of, skew_of, split_behaviour  # noqa: E402
+from fake_secrets import REFUSALS, Store, delay_of, skew_of, split_behaviour  # noqa: E402
 from fake_shapes import Answer, failure, shape  # noqa: E402
 
 REASONS = {200: "OK", 302: "Found", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
@@ -61,8 +61,7 @@ class Fake:
         """The answer that holds the secret, or AWS's way to say that there is none."""
         found = self.store.find(name, asked.get("VersionId"), asked.get("VersionStage"))
         if found is None:
-            return failure("ResourceNotFoundException",
-                           "Secrets Manager can't find the specified secret.")
+            return failure(*REFUSALS[self.options.only_put or "missing"])
         if found == 0:
             stage = asked.get("VersionStage") or "AWSCURRENT"
             return failure("ResourceNotFoundException", "Secrets Manager can't find the specified "
@@ -296,7 +295,8 @@ def parse_options(parser):
     parser.add_argument("--session-token", help="the token every call must bring")
     parser.add_argument("--region", help="the only Region a signature may be for")
     parser.add_argument("--no-verify", action="store_true", help="accept any signature")
-    parser.add_argument("--only-put", action="store_true", help="secrets not put do not exist")
+    parser.add_argument("--only-put", nargs="?", const="missing", choices=["missing", "denied"],
+                        help="secrets not put do not exist, or may not be read")
     return parser.parse_args()
 
 

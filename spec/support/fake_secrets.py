@@ -36,6 +36,14 @@ BEHAVIOUR = re.compile(
     r"|missing|denied|expired|skew[+-]\d+|tooskewed[+-]\d+)$")
 
 
+REFUSALS = {
+    "missing": ("ResourceNotFoundException", "Secrets Manager can't find the specified secret."),
+    "denied": ("AccessDeniedException", "User is not authorized to perform: "
+               "secretsmanager:GetSecretValue"),
+    "expired": ("ExpiredTokenException", "The security token included in the request is expired"),
+}
+
+
 class Store(Counts):
     """Secrets and their versions, and what was counted."""
 

@@ -8,7 +8,7 @@ import base64
 import json
 import re
 
-from fake_secrets import BEHAVIOUR
+from fake_secrets import BEHAVIOUR, REFUSALS
 
 HUGE = 600 * 1024
 STATUS_TYPES = {500: "InternalServiceError", 503: "ServiceUnavailableException",
@@ -77,12 +77,7 @@ def shape_value(word, answer, request):
     """The words that change what is said rather than how."""
     size = int(re.sub(r"\D", "", word) or 0)
     fixed = {
-        "missing": ("ResourceNotFoundException",
-                    "Secrets Manager can't find the specified secret."),
-        "denied": ("AccessDeniedException", "User is not authorized to perform: "
-                   "secretsmanager:GetSecretValue"),
-        "expired": ("ExpiredTokenException",
-                    "The security token included in the request is expired"),
+        **REFUSALS,
         "ctl": ("InvalidRequestException", "a\x1b[31mred\r\nline\x00end\x7f\u0085"),
         "leak": ("InvalidSignatureException", "The Canonical String should have been "
                  + repr(request.headers) + request.body.decode("utf-8", "replace")),

@@ -66,9 +66,24 @@ function methods:create(name, text)
     return self:call("CreateSecret", { Name = name, SecretString = text })
 end
 
-function methods:put(name, text)
-    return self:call("PutSecretValue", {
-        SecretId = name, SecretString = text, ClientRequestToken = token() })
+-- stage: AWSCURRENT where nil
+function methods:put(name, text, stage)
+    return self:call("PutSecretValue", { SecretId = name, SecretString = text,
+        VersionStages = { stage or "AWSCURRENT" }, ClientRequestToken = token() })
+end
+
+-- Make what is AWSPENDING the current version, as a rotation does at its end. From then on moto has
+-- two things wrong: batches bring the old one, and put() leaves two versions current.
+function methods:promote(name)
+    local current, pending
+    for id, stages in pairs(self:call("DescribeSecret", { SecretId = name }).VersionIdsToStages) do
+        local labels = " " .. table.concat(stages, " ") .. " "
+        current = labels:find(" AWSCURRENT ", 1, true) and id or current
+        pending = labels:find(" AWSPENDING ", 1, true) and id or pending
+    end
+    return self:call("UpdateSecretVersionStage", {
+        SecretId = name, VersionStage = "AWSCURRENT", MoveToVersionId = pending,
+        RemoveFromVersionId = current })
 end
 
 function methods:update(name, text)
@@ -78,6 +93,17 @@ end
 
 function methods:delete(name)
     return self:call("DeleteSecret", { SecretId = name, ForceDeleteWithoutRecovery = true })
+end
+
+-- Forget all there is, in all Regions.
+function methods:reset()
+    assert(http.post(self.url .. "/moto-api/reset", "").status == 200, "moto is not reset")
+end
+
+-- How many calls there were, the spec's own among them.
+function methods:calls()
+    local _, times = self.process:errors():gsub("POST / HTTP", "")
+    return times
 end
 
 function methods:stop()

@@ -68,6 +68,10 @@ local function fill(template, values)
 end
 
 local function write_configuration(self, options)
+    if options.configure then
+        self.file, self.globals = options.configure(self.prefix), "daemon off;"
+        return
+    end
     local user = options.user or (system.is_root() and "root")
     system.write(self.prefix .. "/nginx.conf", fill(CONFIGURATION, {
         modules = modules(self.binary), user = user and ("user %s;"):format(user),
@@ -92,8 +96,8 @@ end
 -- The program and its arguments, with what is to run it in front (valgrind, say).
 local function command(self, options)
     local words = { unpack(options.under or {}) }
-    for _, word in ipairs { self.binary, "-p", self.prefix .. "/", "-c", "nginx.conf", "-e",
-                            "error.log" } do
+    for _, word in ipairs { self.binary, "-p", self.prefix .. "/", "-c",
+                            self.file, "-e", "error.log", "-g", self.globals } do
         words[#words + 1] = word
     end
     words.env, words.clear_env = environment(self, options), true
@@ -112,10 +116,12 @@ end
 --          preload   LD_PRELOAD; under = { "valgrind", ... } runs it under another program
 --          log_level ("info"); timeout in seconds (10); port
 --          may_fail  return where it ends at once, instead of raising
+--          configure function(prefix) -> name: it writes the configuration itself, the main file
+--                    of which has that name; with error.log, nginx.pid and a server on `port`
 function _M.start(options)
     local self = setmetatable({
         prefix = system.folder(), port = options.port or system.free_port(), binary = binary(),
-        workers_wanted = options.workers or 1,
+        workers_wanted = options.workers or 1, file = "nginx.conf", globals = "",
     }, metatable)
     self.tmp = self.prefix .. "/tmp"
     self.url = "http://127.0.0.1:" .. self.port

@@ -59,7 +59,10 @@ function methods:start_worker(options)
         self.cache = cache.new {
             shelf = shelf.new { dict = dict }, now = now, max_entries = options.max_entries,
             news = options.news and news.new { dict = dict, now = now },
-            on_change = function() self.changes = self.changes + 1 end,
+            on_change = function()
+                held.cool()
+                self.changes = self.changes + 1
+            end,
             count = function(name, label)
                 name = label and name .. " " .. label or name
                 self.counts[name] = (self.counts[name] or 0) + 1

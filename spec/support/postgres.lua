@@ -86,6 +86,14 @@ function methods:stop()
     return self.process:stop()
 end
 
+-- After stop(): a socket on which nobody listens, as a server that was killed leaves it. begin()
+-- takes it away.
+function methods:leave_socket()
+    system.must(("python3 -c 'import socket, sys; "
+        .. "socket.socket(socket.AF_UNIX).bind(sys.argv[1])' %s"):format(
+        system.quote(self.folder .. "/.s.PGSQL.5432")))
+end
+
 -- Run SQL as the cluster's owner.
 function methods:sql(text)
     return system.must(("PGPASSWORD=%s %s -X -q -A -t -v ON_ERROR_STOP=1 -h %s -U %s -d postgres "

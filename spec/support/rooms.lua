@@ -69,6 +69,12 @@ function _M.aws()
     function aws.init_worker()
         aws.workers = (aws.workers or 0) + 1
     end
+    function aws.share(options)
+        aws.shared = options
+    end
+    function aws.blocks()
+        return aws.blocking or false
+    end
     return aws
 end
 
@@ -80,6 +86,9 @@ function _M.environment(variables)
                 return nil, "planted refusal", "refused"
             end
             return variables[name]
+        end,
+        is_settled = function()
+            return not variables.UNSETTLED
         end,
     }
 end

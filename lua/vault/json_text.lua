@@ -1,8 +1,8 @@
--- admin_answer - what the Admin API answers, as JSON text.
+-- json_text - tables as JSON: the Admin API's answers, and entities at rest.
 --
--- For:   tables -> JSON with sorted names, so that the same answer is the same text; which tables
---        are lists.
--- Never: ngx, hiding secrets (vault.schema.redact comes before).
+-- For:   sorted names and all digits of a number, so that the same tables are the same text; which
+--        tables are lists.
+-- Never: reading, what the tables mean, hiding secrets (vault.schema.redact comes before).
 
 local cjson = require "cjson"
 
@@ -41,17 +41,26 @@ local function encode_map(map)
     return "{" .. table.concat(parts, ",") .. "}"
 end
 
+local function encode_number(number)
+    local short = ("%.14g"):format(number)
+    return tonumber(short) == number and short or ("%.17g"):format(number)
+end
+
 function encode(value)
-    if type(value) == "table" then
+    local kind = type(value)
+    if kind == "table" then
         local is_list = getmetatable(value) == LIST or value[1] ~= nil
         return (is_list and encode_list or encode_map)(value)
-    elseif type(value) == "string" then
+    elseif kind == "string" then
         return encode_text(value)
+    elseif kind == "number" and value - value == 0 then
+        return encode_number(value)
     end
     return cjson.encode(value)
 end
 
--- `value` as JSON: a table is a list where list() made it or it has a first element.
+-- `value` as JSON: a table is a list where list() made it or it has a first element. Raises for
+-- what JSON has not: functions, infinite numbers.
 _M.encode = encode
 
 return _M
