@@ -1,9 +1,9 @@
 /* arena - memory that stays out of core files.
  *
  * For:   what arena.h promises. Blocks are of few sizes, cut from large mappings; those that were
- *        given back wait in a list for each size, wiped.
- * Never: joining blocks; more than one list for all threads: there are few allocations, and longer
- *        work between them.
+ *        given back wait in a list for each size, wiped: the process's, under a lock, or that of a
+ *        thread which stays.
+ * Never: joining blocks.
  */
 #include "arena.h"
 
@@ -44,10 +44,24 @@ struct block {
 #define LARGEST    (((size_t)SMALLEST << (SIZES - 1)) + LITTLE)
 #define SLAB_BYTES ((size_t)256 * 1024)
 
+/* What a thread keeps of each size: so many bytes, but two blocks at least; and how many it takes
+ * from the process's at once. */
+#define OWN_BYTES ((size_t)64 * 1024)
+#define OWN_LEAST 2
+#define REFILL    16
+
+struct list {
+    struct block *first;
+    unsigned count;
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct block *free_blocks[SIZES];
+static struct list shared[SIZES];
 static char *slab; /* what is left of the newest */
 static size_t slab_left;
+
+static _Thread_local bool stays;
+static _Thread_local struct list own[SIZES];
 
 /* The smallest of the sizes that holds `size` bytes, up to LARGEST. */
 static unsigned index_of(size_t size)
@@ -91,6 +105,46 @@ static struct block *cut(size_t bytes)
     return block;
 }
 
+static struct block *pop(struct list *list)
+{
+    struct block *block = list->first;
+
+    if (block) {
+        list->first = block->next;
+        list->count--;
+    }
+    return block;
+}
+
+static void push(struct list *list, struct block *block)
+{
+    block->next = list->first;
+    list->first = block;
+    list->count++;
+}
+
+static void move(struct list *from, struct list *to, unsigned count)
+{
+    struct block *block;
+
+    while (count-- > 0 && (block = pop(from)))
+        push(to, block);
+}
+
+static struct block *take_shared(unsigned index)
+{
+    struct block *block;
+
+    pthread_mutex_lock(&lock);
+    block = pop(&shared[index]);
+    if (!block)
+        block = cut(bytes_of(index));
+    if (block && stays)
+        move(&shared[index], &own[index], REFILL);
+    pthread_mutex_unlock(&lock);
+    return block;
+}
+
 static struct block *take(size_t size)
 {
     unsigned index = index_of(size);
@@ -100,14 +154,26 @@ static struct block *take(size_t size)
         return calloc(1, sizeof *block + size);
     if (size > LARGEST)
         return map(sizeof *block + size);
+    block = stays ? pop(&own[index]) : NULL;
+    return block ? block : take_shared(index);
+}
+
+static void give_shared(unsigned index, struct list *from, unsigned count)
+{
     pthread_mutex_lock(&lock);
-    block = free_blocks[index];
-    if (block)
-        free_blocks[index] = block->next;
-    else
-        block = cut(bytes_of(index));
+    move(from, &shared[index], count);
     pthread_mutex_unlock(&lock);
-    return block;
+}
+
+static void give_own(unsigned index, struct block *block)
+{
+    size_t most = OWN_BYTES / bytes_of(index);
+
+    push(&own[index], block);
+    if (most < OWN_LEAST)
+        most = OWN_LEAST;
+    if (own[index].count > most)
+        give_shared(index, &own[index], (unsigned)(most / 2));
 }
 
 static void give(struct block *block)
@@ -122,9 +188,12 @@ static void give(struct block *block)
         (void)munmap(block, sizeof *block + block->size);
         return;
     }
+    if (stays) {
+        give_own(index, block);
+        return;
+    }
     pthread_mutex_lock(&lock);
-    block->next = free_blocks[index];
-    free_blocks[index] = block;
+    push(&shared[index], block);
     pthread_mutex_unlock(&lock);
 }
 
@@ -152,10 +221,23 @@ void vault_arena_give(void *memory)
     give(block);
 }
 
+/* Bytes beyond those asked for are zero in every block. */
+static bool has_room(struct block *block, size_t size)
+{
+    if (IS_PLAIN || size > LARGEST || block->size > LARGEST || size < block->size ||
+        index_of(size) != index_of(block->size))
+        return false;
+    block->size = size;
+    return true;
+}
+
 void *vault_arena_resize(void *memory, size_t size)
 {
-    void *made = vault_arena_take(size);
+    void *made;
 
+    if (memory && has_room((struct block *)memory - 1, size))
+        return memory;
+    made = vault_arena_take(size);
     if (made && memory) {
         size_t held = ((struct block *)memory - 1)->size;
 
@@ -163,6 +245,18 @@ void *vault_arena_resize(void *memory, size_t size)
         vault_arena_give(memory);
     }
     return made;
+}
+
+void vault_arena_stay(void)
+{
+    stays = true;
+}
+
+void vault_arena_leave(void)
+{
+    stays = false;
+    for (unsigned index = 0; index < SIZES; index++)
+        give_shared(index, &own[index], own[index].count);
 }
 
 void vault_arena_hide(const void *bytes, size_t size)

@@ -27,6 +27,12 @@ void vault_arena_give(void *memory);
  * old place is wiped. NULL where there is no memory: the old block stands. */
 void *vault_arena_resize(void *memory, size_t size) __attribute__((warn_unused_result));
 
+/* From now on the calling thread keeps what it gives back for itself, within bounds, and needs no
+ * lock to take it again; until it leaves, which it must before it ends. For a thread that takes and
+ * gives much. */
+void vault_arena_stay(void);
+void vault_arena_leave(void);
+
 /* Keep the pages on which these bytes lie, whoever's they are, out of core files. */
 void vault_arena_hide(const void *bytes, size_t size);
 

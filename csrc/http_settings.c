@@ -14,7 +14,8 @@
 #include "runtime.h"
 #include "version.h"
 
-#define READ_BYTES 1024L /* what is given back is wiped whole, and most answers are smaller */
+#define READ_BYTES  1024L  /* what is given back is wiped whole, and most answers are smaller */
+#define WRITE_BYTES 16384L /* the least there can be */
 
 /* The system's trust store as one file, where libcurl knows one that can be read. */
 static const char *system_ca;
@@ -85,6 +86,7 @@ static void set_limits(CURL *easy, const struct vault_http_settings *settings)
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     /* libcurl has room for so much made for each transfer. */
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BYTES);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, WRITE_BYTES);
 }
 
 static void set_proxies(CURL *easy, const struct vault_http_settings *settings)

@@ -160,7 +160,7 @@ static void *run(void *at)
 {
     struct engine *self = at;
 
-    vault_thread_use_every_processor();
+    vault_thread_enter();
     while (take_up(self)) {
         int wait_ms = vault_loop_work(self->loop, IDLE_MS);
 
@@ -168,6 +168,7 @@ static void *run(void *at)
         if (may_wait(self))
             vault_loop_wait(self->loop, wait_ms);
     }
+    vault_thread_leave();
     return NULL;
 }
 
@@ -258,8 +259,7 @@ void vault_port_close(struct vault_port *port)
     port->closed = true;
     vault_wake_close(&port->wake);
     pthread_mutex_unlock(&port->lock);
-    ports--;
-    if (ports == 0 && engine && engine_in == port->process)
+    if (--ports == 0 && engine && engine_in == port->process)
         stop_engine();
     pthread_mutex_lock(&port->lock);
     last = --port->held == 0;

@@ -11,19 +11,24 @@
 #include <string.h>
 
 typedef uint64_t set_options(void *context, uint64_t options);
+typedef long control(void *context, int command, long number, void *pointer);
 
 /* A static libcurl with its OpenSSL hidden inside the module binds to nothing of nginx's. */
 #ifdef VAULT_STATIC_CURL
 #define OWN_OPENSSL true
 set_options SSL_CTX_set_options;
-#define OWN_SET_OPTIONS SSL_CTX_set_options
+control SSL_CTX_ctrl;
+unsigned long OpenSSL_version_num(void);
+#define OWN(function) (function)
 #else
-#define OWN_OPENSSL     false
-#define OWN_SET_OPTIONS NULL
+#define OWN_OPENSSL   false
+#define OWN(function) NULL
 #endif
 
-/* SSL_OP_CLEANSE_PLAINTEXT of OpenSSL 3; in 1.1.1 the bit means nothing. */
-#define WIPE_PLAINTEXT 2
+/* Of OpenSSL 3: SSL_OP_CLEANSE_PLAINTEXT, SSL_CTRL_CLEAR_MODE, SSL_MODE_RELEASE_BUFFERS. */
+#define WIPE_PLAINTEXT  2
+#define CLEAR_MODE      78
+#define RELEASE_BUFFERS 0x10
 
 #define WAYS_OUT                                                                                   \
     "; rebuild nginx's OpenSSL with enable-threads (version 3), or build this module with "        \
@@ -59,16 +64,25 @@ static bool from_executable(const void *symbol)
     return query.inside;
 }
 
-/* ISO C has no cast from an object pointer to a function's; POSIX promises that the bits are it. */
-static unsigned long call(const char *name, unsigned long otherwise)
-{
-    void *symbol = dlsym(RTLD_DEFAULT, name);
-    unsigned long (*function)(void);
+typedef unsigned long number(void);
 
-    if (!symbol)
-        return otherwise;
-    memcpy(&function, &symbol, sizeof function);
-    return function();
+/* ISO C has no cast from an object pointer to a function's; POSIX promises that the bits are it. */
+#define BIND(function, name)                                                                       \
+    do {                                                                                           \
+        void *symbol = dlsym(RTLD_DEFAULT, name);                                                  \
+        if (!(function) && symbol)                                                                 \
+            memcpy(&(function), &symbol, sizeof(function));                                        \
+    } while (0)
+
+static unsigned long call(number *function, const char *name, unsigned long otherwise)
+{
+    BIND(function, name);
+    return function ? function() : otherwise;
+}
+
+static bool is_version_3(void)
+{
+    return call(OWN(OpenSSL_version_num), "OpenSSL_version_num", 0) >> 28 == 3;
 }
 
 enum vault_status vault_runtime_check(const char *curl_ssl, struct vault_message *why)
@@ -82,13 +96,12 @@ enum vault_status vault_runtime_check(const char *curl_ssl, struct vault_message
     }
     if (OWN_OPENSSL)
         return VAULT_OK;
-    if (call("CRYPTO_THREAD_get_current_id", 1) == 0) {
+    if (call(NULL, "CRYPTO_THREAD_get_current_id", 1) == 0) {
         vault_message_add(why, "the OpenSSL in this process is built without threads and would "
                                "corrupt memory" WAYS_OUT);
         return VAULT_UNSUPPORTED;
     }
-    if (from_executable(dlsym(RTLD_DEFAULT, "SSL_new")) &&
-        call("OpenSSL_version_num", 0) >> 28 != 3) {
+    if (from_executable(dlsym(RTLD_DEFAULT, "SSL_new")) && !is_version_3()) {
         vault_message_add(why, "nginx holds an OpenSSL of its own that is not version 3, and "
                                "libcurl cannot work with it" WAYS_OUT);
         return VAULT_UNSUPPORTED;
@@ -110,11 +123,13 @@ const char *vault_runtime_ssl_file(void)
 
 void vault_runtime_wipe_plaintext(void *context)
 {
-    void *symbol = dlsym(RTLD_DEFAULT, "SSL_CTX_set_options");
-    set_options *set = OWN_SET_OPTIONS;
+    set_options *set = OWN(SSL_CTX_set_options);
+    control *tell = OWN(SSL_CTX_ctrl);
 
-    if (!set && symbol)
-        memcpy(&set, &symbol, sizeof set);
-    if (set)
-        (void)set(context, WIPE_PLAINTEXT);
+    BIND(set, "SSL_CTX_set_options");
+    BIND(tell, "SSL_CTX_ctrl");
+    if (!set || !tell || !is_version_3())
+        return;
+    (void)set(context, WIPE_PLAINTEXT);
+    (void)tell(context, CLEAR_MODE, RELEASE_BUFFERS, NULL);
 }

@@ -19,7 +19,8 @@ VAULT_MUST_CHECK enum vault_status vault_runtime_check(const char *curl_ssl,
 const char *vault_runtime_ssl_file(void);
 
 /* Have OpenSSL 3 wipe what it decrypted as soon as it was read, in all connections of `context`, an
- * SSL_CTX of libcurl's. Older ones cannot. */
+ * SSL_CTX of libcurl's; and have each keep its buffers, which else it would wipe whole and free
+ * after each answer. Older ones cannot. */
 void vault_runtime_wipe_plaintext(void *context);
 
 #endif

@@ -5,6 +5,8 @@
  */
 #include "thread.h"
 
+#include "arena.h"
+
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -29,11 +31,17 @@ int vault_thread_start(pthread_t *thread, void *(*run)(void *), void *at)
     return error;
 }
 
-/* It inherits the worker's pin to one processor; it must not compete with the worker there. */
-void vault_thread_use_every_processor(void)
+void vault_thread_enter(void)
 {
     cpu_set_t every;
 
+    /* It inherits the worker's pin to one processor; it must not compete with the worker there. */
     memset(&every, 0xff, sizeof every);
     (void)!sched_setaffinity(0, sizeof every, &every);
+    vault_arena_stay();
+}
+
+void vault_thread_leave(void)
+{
+    vault_arena_leave();
 }

@@ -13,7 +13,7 @@ describe("the brake", function()
     local function worker(options)
         options = options or {}
         return brake.new { dict = not options.alone and dict or nil, now = now,
-                           random = math.random, rate = options.rate }
+                           turn = options.turn, random = math.random, rate = options.rate }
     end
 
     before_each(function()
@@ -302,6 +302,55 @@ describe("the brake", function()
                 assert.has_error(function() worker { rate = rate } end,
                     "rate must be 0 or at least 1")
             end
+        end)
+    end)
+
+    describe("of a worker that found nothing amiss", function()
+        local calm
+
+        before_each(function()
+            calm = worker { turn = now }
+            calm:succeeded("g")
+        end)
+
+        it("does not look again at once", function()
+            local uses = dict.uses
+            calm:succeeded("g")
+            assert.is_false(calm:is_open("g"))
+            assert.equal(uses, dict.uses)
+            fail(10)
+            assert.is_false(calm:is_open("g"))
+            assert.is_true(calm:may_probe("g"))
+        end)
+
+        it("looks again within a twentieth of a second, and in another group", function()
+            fail(10)
+            clock = clock + 0.051
+            assert.is_true(calm:is_open("g"))
+            calm:succeeded("g")
+            for _ = 1, 10 do
+                two:failed("other", true)
+            end
+            assert.is_true(calm:is_open("other"))
+        end)
+
+        it("looks again after a failure of its own, and after a clock that is set back", function()
+            fail(9)
+            calm:failed("g", true)
+            assert.is_true(calm:is_open("g"))
+            calm:succeeded("g")
+            calm:succeeded("g")
+            fail(10)
+            clock = clock - 1000
+            assert.is_true(calm:is_open("g"))
+        end)
+
+        it("gives back what its failures drew", function()
+            assert.is_true(calm:may_repeat("g"))
+            for _ = 1, 10 do
+                calm:succeeded("g")
+            end
+            assert.equal(500, dict:get("b:tokens:g"))
         end)
     end)
 

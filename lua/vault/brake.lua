@@ -22,6 +22,7 @@ local OPEN_AFTER = 10 -- transient failures in a row
 local PERIODS = { 1, 2, 4, 5 }
 local JITTER_LEAST, JITTER_MORE = 0.7, 0.2
 local CLOCK_SET_BACK = 2 -- seconds; less is two workers' clocks
+local CALM = 0.05 -- seconds in which a worker that found nothing amiss does not look again
 local TOKENS, FILLED = "b:tokens:", "b:filled:"
 local FAILURES, PROBES, PROBE = "b:failures:", "b:probes:", "b:probe:"
 
@@ -29,6 +30,7 @@ local FAILURES, PROBES, PROBE = "b:failures:", "b:probes:", "b:probe:"
 --
 -- dict    the shared dict, or nil: then each worker has its own
 -- now     function() -> seconds, fresh (slots are milliseconds)
+-- turn    function() -> seconds, as of nginx's turn; nil: whoever found nothing amiss looks again
 -- random  function() -> [0, 1)
 -- rate    batch calls a second, at least 1, default 10; 0: no pacing
 function _M.new(options)
@@ -39,8 +41,23 @@ function _M.new(options)
     local shared = numbers.new { dict = options.dict, now = options.now }
     return setmetatable({
         numbers = shared, now = options.now, random = options.random or math.random,
+        turn = options.turn, calm = {}, calm_until = 0,
         slots = pace.new { numbers = shared, now = options.now, rate = rate },
     }, metatable)
+end
+
+-- Most fetches begin and end while no other has failed of late: the groups of which this worker
+-- takes that for granted, until a moment not far away.
+local function calm(self)
+    local left = self.calm_until - self.turn()
+    if left <= 0 or left > CALM then -- or the clock was set back
+        self.calm, self.calm_until = {}, self.turn() + CALM
+    end
+    return self.calm
+end
+
+local function is_calm(self, group)
+    return self.turn and calm(self)[group]
 end
 
 local function give(self, group, tokens)
@@ -77,6 +94,7 @@ end
 -- May a call be made that is not the first for its reference: one whose last call failed, or, while
 -- the circuit is open, any whose value is not in hand? True draws on the budget.
 function methods:may_repeat(group)
+    self.calm[group] = nil
     refill(self, group)
     local key = TOKENS .. group
     if (self.numbers:get(key) or BUDGET) < COST then
@@ -91,7 +109,7 @@ end
 
 -- Is the circuit open: 10 transient failures in a row, and no answer since?
 function methods:is_open(group)
-    return (self.numbers:get(FAILURES .. group) or 0) >= OPEN_AFTER
+    return not is_calm(self, group) and (self.numbers:get(FAILURES .. group) or 0) >= OPEN_AFTER
 end
 
 local function period(self, probes)
@@ -114,19 +132,25 @@ function methods:may_probe(group)
 end
 
 local function close(self, group)
-    if self.numbers:get(FAILURES .. group) then
+    local failures = self.numbers:get(FAILURES .. group)
+    if failures then
         self.numbers:delete(PROBES .. group)
         self.numbers:delete(PROBE .. group)
         self.numbers:delete(FAILURES .. group)
     end
+    return failures ~= nil
 end
 
 -- A call brought what it was for. Closes the circuit.
 function methods:succeeded(group)
-    close(self, group)
-    local tokens = self.numbers:get(TOKENS .. group)
+    if is_calm(self, group) then
+        return
+    end
+    local closed, tokens = close(self, group), self.numbers:get(TOKENS .. group)
     if tokens and tokens < BUDGET then
         give(self, group, 1)
+    elseif self.turn and not closed then
+        calm(self)[group] = true
     end
 end
 
@@ -134,6 +158,7 @@ end
 -- circuit too, or a probe for a secret that is gone would keep it open. A call that was cancelled
 -- or never made is none of either.
 function methods:failed(group, transient)
+    self.calm[group] = nil
     if not transient then
         close(self, group)
     elseif self.numbers:add(FAILURES .. group, 1, 0) == OPEN_AFTER then

@@ -112,8 +112,8 @@ function _M.configure(options)
         warn("no lua_shared_dict " .. name .. ": each worker caches for itself")
     end
     parts.metrics = metrics_of.new { dict = locks_dict }
-    parts.brake = brake_of.new { dict = locks_dict, now = fresh_now, random = random,
-                                 rate = options.rate }
+    parts.brake = brake_of.new { dict = locks_dict, now = fresh_now, turn = ngx.now,
+                                 random = random, rate = options.rate }
     parts.shelf = shelf_of.new { dict = dict, on_full = on_full }
     parts.cache = cache_of.new {
         shelf = parts.shelf, now = ngx.now, started = ngx.now(), brake = parts.brake,

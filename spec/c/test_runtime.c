@@ -125,12 +125,14 @@ static void test_openssl_of_a_library(void **state)
     check_stand_in("own111", "lib111", "unsupported", "own111");
 }
 
-/* The option of the OpenSSL that libcurl binds to; none there is no harm. */
+/* Of the OpenSSL that libcurl binds to; none there is no harm. */
 static void test_plaintext_is_wiped(void **state)
 {
     static const struct {
         const char *name, *options;
-    } rows[] = {{"own3 wipe", "2\n"}, {"nothing wipe", "0\n"}, {"static wipe", "2\n"}};
+    } rows[] = {{"own3 wipe", "2 0x8\n"},    {"own111 wipe", "0 0x18\n"},
+                {"own102 wipe", "0 0x18\n"}, {"nothing wipe", "0 0x18\n"},
+                {"static3 wipe", "2 0x8\n"}, {"static wipe", "0 0x18\n"}};
     char line[4096];
 
     (void)state;
@@ -149,6 +151,7 @@ static void test_static_curl(void **state)
     build("static", "-DVAULT_STATIC_CURL -DOWN_VERSION=0x1010117fUL -DNO_THREADS");
     run_stand_in("static", NULL, line, sizeof line);
     assert_string_equal(line, "ok [this module] \n");
+    build("static3", "-DVAULT_STATIC_CURL -DOWN_VERSION=0x300000f0UL");
 }
 
 static int open_folder(void **state)

@@ -39,8 +39,9 @@ static void *look(void *at)
         pthread_attr_destroy(&attributes);
     }
     seen->inherited = processors();
-    vault_thread_use_every_processor();
+    vault_thread_enter();
     seen->widened = processors();
+    vault_thread_leave();
     return NULL;
 }
 

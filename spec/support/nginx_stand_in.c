@@ -6,7 +6,7 @@
  * Never: OpenSSL.
  *
  * Prints the word of the check's status, the file of SSL_new, and the message; with an argument,
- * the options that are set in an SSL_CTX instead.
+ * the options and the mode that are set in an SSL_CTX instead.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -20,11 +20,21 @@ void *SSL_new(void *context)
     return context;
 }
 
-/* Here an SSL_CTX is no more than its options. */
+/* Here an SSL_CTX is no more than its options and its mode. */
 EXPORTED uint64_t SSL_CTX_set_options(void *context, uint64_t options);
 uint64_t SSL_CTX_set_options(void *context, uint64_t options)
 {
-    return *(uint64_t *)context |= options;
+    return ((uint64_t *)context)[0] |= options;
+}
+
+/* SSL_CTRL_CLEAR_MODE */
+EXPORTED long SSL_CTX_ctrl(void *context, int command, long mode, void *unused);
+long SSL_CTX_ctrl(void *context, int command, long mode, void *unused)
+{
+    (void)unused;
+    if (command == 78)
+        ((uint64_t *)context)[1] &= ~(uint64_t)mode;
+    return 0;
 }
 #endif
 
@@ -49,10 +59,10 @@ unsigned long CRYPTO_THREAD_get_current_id(void)
 
 static int print_options(void)
 {
-    uint64_t context = 0;
+    uint64_t context[] = {0, 0x18};
 
-    vault_runtime_wipe_plaintext(&context);
-    printf("%d\n", (int)context);
+    vault_runtime_wipe_plaintext(context);
+    printf("%d %#x\n", (int)context[0], (unsigned)context[1]);
     return 0;
 }
 
