@@ -224,6 +224,7 @@ plant() {
     echo 'vault_lint_unknown vault_lint_alone(void);' >>csrc/utf8.h
     echo '/* no test */' >csrc/lint_untested.c
     echo '-- no spec' >lua/vault/lint_untested.lua
+    mkdir lua/lint && echo '-- whose?' >lua/lint/unmarked.lua
     echo '-- no runner' >spec/lint_skipped.lua
     yes 'local x' | head -n 401 >lua/vault/lint_long.lua
     printf '%0101d\n' 0 >>bin/vaults
