@@ -231,20 +231,24 @@ local function run()
     end
 end
 
+local function finish()
+    shown = 0
+    check_growth()
+    local pids = one.nginx:workers()
+    check(one.nginx:quit(20) ~= 0 and "nginx does not quit" or nil)
+    for _, pid in ipairs(pids) do
+        check(nginx.runs(pid) and "a worker stays" or nil)
+    end
+    check_log()
+    one:stop()
+    breaks:stop()
+end
+
 math.randomseed(SEED)
 print(("longrun: %d s, seed %d"):format(SECONDS, SEED))
 start()
 local ok, problem = xpcall(run, debug.traceback)
-shown = 0
 check(not ok and problem or nil)
-check_growth()
-local pids = one.nginx:workers()
-check(one.nginx:quit(20) ~= 0 and "nginx does not quit" or nil)
-for _, pid in ipairs(pids) do
-    check(nginx.runs(pid) and "a worker stays" or nil)
-end
-check_log()
-one:stop()
-breaks:stop()
+finish()
 print(("longrun: %d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0 and 0 or 1)
