@@ -4,7 +4,7 @@
 # Never: logic that needs a shell function (.ci/), machine paths.
 #
 # Useful settings: CC=clang, BUILD=folder, STATIC_CURL=1, LUA_INCDIR=folder, PREFIX, DESTDIR,
-# TESTS="base64 ini" (which C test programs to run), FUZZ_SECONDS=60.
+# TESTS="base64 ini" (which C test programs to run), FUZZ_SECONDS=60, MINUTES=30 (of longrun).
 
 BUILD        ?= build
 CC           ?= cc
@@ -141,7 +141,7 @@ $(BUILD)/control/%: spec/controls/%.c $(FILTER) $(TEST_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $< $(FILTER) $(TEST_LIBS)
 
-.PHONY: lint layers asan tsan chaos fuzz coverage bench symbols
+.PHONY: lint layers asan tsan chaos fuzz coverage bench symbols longrun
 lint:
 	@.ci/lint.sh
 layers:
@@ -158,6 +158,12 @@ coverage:
 	@.ci/coverage.sh
 symbols: $(CORE)
 	@.ci/symbols.sh $(CORE)
+
+# MINUTES=30, or LONGRUN_SECONDS; LONGRUN_SEED repeats a run.
+MINUTES         ?= 30
+LONGRUN_SECONDS ?= $(shell echo $$(($(MINUTES) * 60)))
+longrun: $(CORE) venv
+	@VAULT_BUILD=$(BUILD) VAULT_VENV=$(VENV) LONGRUN_SECONDS=$(LONGRUN_SECONDS) .ci/longrun.sh
 
 # What the module itself is made of, without the test switch.
 BENCH_BINS := $(patsubst bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard bench/*.c)))

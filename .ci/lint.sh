@@ -1,10 +1,13 @@
 #!/bin/sh
 # lint - rules that a reader should not have to check.
 #
-# For:   `make lint`: every check runs, each prints one line and, where it fails, why.
+# For:   `make lint`: every check runs, each prints one line and, where it fails, why. A control
+#        plants a break of each rule in a copy, and must see it found.
 # Never: who may touch what (layers.sh); behaviour (the tests).
+#
+# VAULT_LINT_ROOT is the tree to look at, for the control.
 set -u
-cd "$(dirname "$0")/.." || exit 1
+cd "${VAULT_LINT_ROOT:-$(dirname "$0")/..}" || exit 1
 
 passed=0
 failed=0
@@ -212,5 +215,45 @@ check "python compiles" python_compiles
 check "no machine's paths" no_machine_paths
 check "no trailing blanks, nothing left to do" no_loose_ends
 
+# A break of every rule, in the copy that is the working directory.
+plant() {
+    echo 'local unused = 1' >>lua/vault/env.lua
+    echo 'int  vault_lint_format ;' >>csrc/utf8.c
+    { echo 'int vault_lint_long(int x) {'; yes 'x++;' | head -n 70; echo 'return x; }'; } \
+        >>csrc/base64.c
+    echo 'vault_lint_unknown vault_lint_alone(void);' >>csrc/utf8.h
+    echo '/* no test */' >csrc/lint_untested.c
+    echo '-- no spec' >lua/vault/lint_untested.lua
+    echo '-- whose?' >lua/apisix/secret/lint_unmarked.lua
+    echo '-- no runner' >spec/lint_skipped.lua
+    yes 'local x' | head -n 401 >lua/vault/lint_long.lua
+    printf '%0101d\n' 0 >>bin/vaults
+    sed -i 's/^## [0-9].*/## 0.0/' CHANGELOG.md
+    echo 'lint_unused=1' >>.ci/deps.sh
+    echo 'def' >spec/support/lint_malformed.py
+    echo "/wo""rk/lint" >>README.md
+    echo 'blank ' >>LICENSE.md
+}
+
+control() {
+    copy=$(mktemp -d) || return 1
+    tar -c --exclude=./build --exclude=./.git . | tar -x -C "$copy"
+    (cd "$copy" && plant)
+    said=$(VAULT_LINT_ROOT=$copy sh .ci/lint.sh)
+    rm -rf "$copy"
+    missed=$(echo "$said" | grep '^lint: .*: ok$')
+    found=$(echo "$said" | grep -c '^lint: .*: FAILED$')
+    if [ -n "$missed" ] || [ "$found" -ne "$passed" ]; then
+        echo "$missed"
+        echo "lint: control: a planted break was NOT found"
+        failed=$((failed + 1))
+    else
+        echo "lint: control: all $found planted breaks were found"
+    fi
+}
+
+if [ -z "${VAULT_LINT_ROOT:-}" ] && [ "$failed" -eq 0 ]; then
+    control
+fi
 echo "lint: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -22,6 +22,21 @@
 
 #define LINE 3 /* where the attendant has it */
 
+/* There in coverage builds alone, which would lose what _exit and execve end. */
+extern int __llvm_profile_write_file(void) __attribute__((weak));
+
+static void save_coverage(void)
+{
+    if (__llvm_profile_write_file)
+        (void)__llvm_profile_write_file();
+}
+
+static _Noreturn void leave(int code)
+{
+    save_coverage();
+    _exit(code);
+}
+
 static void tell(enum vault_program_kind kind, int value)
 {
     struct vault_program_news news;
@@ -36,7 +51,7 @@ static void tell(enum vault_program_kind kind, int value)
 static _Noreturn void give_up(int error)
 {
     tell(VAULT_PROGRAM_FAILED, error);
-    _exit(0);
+    leave(0);
 }
 
 /* ---- signals ---- */
@@ -128,7 +143,7 @@ static void keep_four(const struct vault_program_start *start)
     bool kept = dup3(start->line, LINE, O_CLOEXEC) == LINE;
 
     if (!kept)
-        _exit(0);
+        leave(0);
     if (dup2(start->input, 0) != 0 || dup2(start->output, 1) != 1 || dup2(start->errors, 2) != 2)
         give_up(errno);
     close(start->line); /* makes room to open what lists the others */
@@ -145,9 +160,10 @@ static _Noreturn void become(const struct vault_program_image *image)
     tell(VAULT_PROGRAM_RUNS, getpid()); /* known before anything of the program runs */
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    save_coverage();
     execve(image->path, image->arguments, image->environment);
     tell(VAULT_PROGRAM_FAILED, errno);
-    _exit(127);
+    leave(127);
 }
 
 static bool has_ended(pid_t program, int *exit_status)
@@ -205,5 +221,5 @@ _Noreturn void vault_program_attend(const struct vault_program_start *start)
     close(1);
     close(2);
     wait_for(program);
-    _exit(0);
+    leave(0);
 }

@@ -122,10 +122,6 @@ local function stop_all()
     end
 end
 
-local function clock()
-    return tonumber(system.must("date +%s.%N"))
-end
-
 -- What each way's short-lived secret is now, as its field `name`.
 local function ask_short(name)
     for _, way in ipairs(WAYS) do
@@ -154,13 +150,13 @@ local function count_calls(way)
 end
 
 local function go_away(way)
-    way.calls, way.left = count_calls(way), clock()
+    way.calls, way.left = count_calls(way), system.wall()
     way.ending(way.fake)
 end
 
 -- Another version is what AWS has when it is back.
 local function come_back(way)
-    way.returned = clock()
+    way.returned = system.wall()
     if way.name == "refused" then
         way.calls = count_calls(way) - way.calls
     end

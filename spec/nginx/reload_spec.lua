@@ -11,10 +11,14 @@ local RELOADS = tonumber(os.getenv("VAULT_TEST_RELOADS") or 20)
 local LEAVE_MOST = 2 -- seconds an old worker may stay after the reload
 local CLIENTS = 20
 
+-- Then Lua collects all the time too: what is freed too early is found.
+local COLLECT = os.getenv("VAULT_TEST_WORKER_PRELOAD")
+    and 'collectgarbage("setpause", 1)' or ""
+
 local HTTP = [[
     lua_shared_dict vault_secrets 10m;
     %s
-    init_by_lua_block { require("vault").init() }
+    init_by_lua_block { ]] .. COLLECT .. [[ require("vault").init() }
     init_worker_by_lua_block { require("vault").init_worker() }
 ]]
 local SERVER = [[

@@ -23,15 +23,24 @@ int close(int fd);
 ]]
 
 local C = ffi.C
-local AF_INET, SOCK_STREAM, CLOCK_MONOTONIC = 2, 1, 1
+local AF_INET, SOCK_STREAM, CLOCK_REALTIME, CLOCK_MONOTONIC = 2, 1, 0, 1
 
 local _M = {}
 
+local function read_clock(clock)
+    local time = ffi.new("struct vault_spec_timespec")
+    C.clock_gettime(clock, time)
+    return tonumber(time.seconds) + tonumber(time.nanoseconds) / 1e9
+end
+
 -- Seconds on a clock that only goes forward.
 function _M.now()
-    local time = ffi.new("struct vault_spec_timespec")
-    C.clock_gettime(CLOCK_MONOTONIC, time)
-    return tonumber(time.seconds) + tonumber(time.nanoseconds) / 1e9
+    return read_clock(CLOCK_MONOTONIC)
+end
+
+-- Seconds since 1970.
+function _M.wall()
+    return read_clock(CLOCK_REALTIME)
 end
 
 function _M.sleep(seconds)
