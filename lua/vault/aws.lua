@@ -162,7 +162,9 @@ local function terms_of(settled, asker, entity)
 end
 
 local function settle_by(terms, resource)
-    local settled = setmetatable({ resource = resource }, terms.metatable)
+    -- With room for what the caller adds.
+    local settled = setmetatable({ resource = resource, key = false, vault = false },
+        terms.metatable)
     local good, message, word = check_allowed(terms.allow, settled)
     if good then
         settled.key, message, word = key_of(settled, terms.asker)

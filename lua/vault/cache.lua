@@ -108,7 +108,7 @@ local function entry_for(self, policy)
     local entry = self.entries.items[policy.key]
     if not entry then
         entry = { key = policy.key, policy = policy, ttl = policy.ttl,
-                  kept = shelf_seconds(policy) }
+                  kept = shelf_seconds(policy), used = true, slot = 0 }
         self.entries:put(policy.key, entry)
         return entry
     end

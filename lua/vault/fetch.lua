@@ -301,9 +301,10 @@ function _M.init_worker()
 end
 
 local function new_record(key, request, on_done, options)
+    -- What is set later on has its room from the beginning.
     return setmetatable({ key = key, request = request, on_done = on_done, waiters = 0,
-                          holders = 0, peek = options and options.peek,
-                          semaphore = semaphores.new() }, metatable)
+                          holders = 0, peek = options and options.peek, began = 0, token = false,
+                          done = false, semaphore = semaphores.new() }, metatable)
 end
 
 local function deadline_of(record, options)

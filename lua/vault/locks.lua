@@ -24,13 +24,14 @@ function _M.new(options)
     local self = setmetatable({ dict = options.dict, pid = options.pid, started = options.started,
                                 alive = options.alive, count = 0 }, metatable)
     -- One process may hold several Lua VMs, one after the other or at the same time.
-    self.vm = ("%.0f.%s"):format(options.now() * 1000, tostring(self):match("0x(%x+)") or "0")
+    self.mine = ("%.0f %.0f %.0f.%s."):format(options.pid, options.started, options.now() * 1000,
+        tostring(self):match("0x(%x+)") or "0")
     return self
 end
 
 local function new_token(self)
     self.count = self.count + 1
-    return ("%.0f %.0f %s.%d"):format(self.pid, self.started, self.vm, self.count)
+    return self.mine .. self.count
 end
 
 -- What is not a token is nobody's: it stays until it expires.

@@ -72,7 +72,9 @@ local function snapshot_of(vault, parts, options)
         return nil, message, word
     end
     settled.vault = parts.id or parts.name
-    settled.origin = nil -- it is kept for each secret, and nobody asks
+    if settled.origin then -- it is kept for each secret, and nobody asks
+        settled.origin = nil
+    end
     local snapshot
     if not cache then
         snapshot, message, word = vault.strategy.load(settled)
