@@ -31,6 +31,7 @@ local LOOK = 1 -- seconds after which a waiter looks whether somebody still coll
 local SHORTEST = 0.001 -- seconds; for less nginx does not wait, and its clock would stand still
 local HOLDERS_MOST = 2 -- other workers waited for in vain, after which this one goes on by itself
 local FAILED_MOST = 1000
+local NO_OPTIONS = {}
 local GRACE = 1 -- seconds a waiter gives the engine beyond the fetch's own timeout
 
 local INIT_LEAST = 0.005 -- seconds; what is left in less comes to nothing
@@ -39,7 +40,7 @@ local locks, failures, watch -- nil: a worker alone
 local late = false -- whether this module came too late to see the environment
 local load_by = "load it in init_by_lua"
 
--- key -> record: { key, request, on_done, peek, semaphore, waiters, done, result, message, word,
+-- key -> record: { key, request, on_done, options, semaphore, waiters, done, result, message, word,
 -- token, holder, holders, began }. Where `holder` is set another worker of the node fetches it.
 -- Its methods are what the collector and the watch ask and tell it.
 local by_key = {}
@@ -166,7 +167,7 @@ end
 
 -- Whether another worker has kept what `record` is for, which is its end then.
 local function is_kept(record)
-    local ok, kept = pcall(record.peek)
+    local ok, kept = pcall(record.options.peek, record.options)
     if ok and kept then
         conclude(record, kept)
         return true
@@ -195,7 +196,7 @@ end
 -- Begin to fetch, or to wait for whoever does on this node. true | nil, message, word
 function begin(record)
     record.began = ngx.now()
-    if locks and record.peek and record.holders < HOLDERS_MOST then
+    if locks and record.options.peek and record.holders < HOLDERS_MOST then
         record.token, record.holder = locks:take(record.key, seconds_of(record.request))
     end
     if record.holder then
@@ -303,7 +304,7 @@ end
 local function new_record(key, request, on_done, options)
     -- What is set later on has its room from the beginning.
     return setmetatable({ key = key, request = request, on_done = on_done, waiters = 0,
-                          holders = 0, peek = options and options.peek, began = 0, token = false,
+                          holders = 0, options = options or NO_OPTIONS, began = 0, token = false,
                           done = false, semaphore = semaphores.new() }, metatable)
 end
 
@@ -323,8 +324,8 @@ end
 --          light thread that is killed takes those along.
 --          result: { payload, binary, version_id, arn, attempts }
 -- options  nil, or { patience, peek }: seconds after the fetch's beginning in which this call is
---          over, the fetch done or not; function() -> what another worker has kept since. Without
---          peek nothing of it is kept where other workers find it, and none is waited for.
+--          over, the fetch done or not; function(options) -> what another worker has kept since.
+--          Without peek nothing of it is kept where other workers find it, and none is waited for.
 --
 -- context: any. In phases that cannot wait the fetch is started: nil, message, "pending", or what
 -- the fetch before this one failed with, where nobody has been told. In exit_worker: "cancelled".

@@ -37,31 +37,35 @@ function _M.configure(options)
     held.configure(options)
 end
 
--- For the fetch of `settled`: made in a function that returns, since what a light thread that waits
--- has for variables goes with it where it is killed.
-local function peeking(settled)
-    return function()
-        local snapshot, good = cache:peek(settled)
-        return good and snapshot or nil
-    end
+-- A way: what the cache fetches one secret with, a table that is called as its load(on_done,
+-- patience) and goes on as vault.fetch's options. No function of its own: variables of a light
+-- thread that waits go with it where it is killed, and LuaJIT compiles none that is made each time.
+-- peek: function(way) -> what another worker has fetched since; most: seconds that it may take
+-- where the cache says nothing.
+local ways = { __call = function(way, on_done, patience)
+    way.patience = patience or way.most
+    return way.vault.strategy.load(way.settled, on_done, way)
+end }
+
+local function at_hand(way)
+    local snapshot, good = cache:peek(way.settled)
+    return good and snapshot or nil
 end
 
--- What the cache fetches `settled` with; peek: function() -> what another worker has fetched since;
--- most: seconds that it may take where the cache says nothing.
-function _M.loading(vault, settled, peek, most)
-    return function(on_done, patience)
-        return vault.strategy.load(settled, on_done, { peek = peek, patience = patience or most })
-    end
+local function loading(vault, settled, most)
+    return setmetatable({ vault = vault, settled = settled, peek = at_hand, most = most }, ways)
 end
 
--- What the cache fetches `policy` with whatever is at hand, or what another worker fetches from now
--- on; and what is known by now. Made in a function that returns, as above.
-function _M.reloading(vault, policy)
-    local known = cache:newer(policy, 0)
-    local since = known and known.fetched or 0
-    return _M.loading(vault, policy, function()
-        return cache:newer(policy, since)
-    end), known
+local function fetched_since(way)
+    return cache:newer(way.settled, way.since)
+end
+
+-- What the cache fetches `settled` with whatever is at hand, or what another worker fetches from
+-- now on; and what is known by now.
+function _M.reloading(vault, settled)
+    local known = cache:newer(settled, 0)
+    return setmetatable({ vault = vault, settled = settled, peek = fetched_since,
+                          since = known and known.fetched or 0 }, ways), known
 end
 
 -- The whole secret: a snapshot, and what it was settled with. options: see read()
@@ -82,7 +86,7 @@ local function snapshot_of(vault, parts, options)
         snapshot, message, word = cache:fetch(settled, (_M.reloading(vault, settled)))
     else
         snapshot, message, word = cache:get(settled,
-            _M.loading(vault, settled, peeking(settled), options.most))
+            loading(vault, settled, options.most))
     end
     return snapshot, message, word, settled
 end
