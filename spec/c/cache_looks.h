@@ -22,7 +22,7 @@ static inline int clear(void **state)
 
 static inline struct vault_cache_look look_for(const char *key, int64_t now)
 {
-    static struct vault_message told; /* the last look's */
+    static _Thread_local struct vault_message told; /* the last look's */
 
     vault_message_clear(&told);
     return (struct vault_cache_look){
