@@ -270,9 +270,19 @@ static void test_deadline_after_a_refusal(void **state)
     close_stage(&stage);
 }
 
+/* On the way to a role and with it; the four are the copy that the cache keeps. */
+static void test_allocations(void **state)
+{
+    const struct vault_fetch_request request = role_request();
+
+    (void)state;
+    play_without_memory(NULL, &request, (struct answer[]){first_role, good}, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_allocations),
         cmocka_unit_test(test_role_is_assumed_once),
         cmocka_unit_test(test_own_keys),
         cmocka_unit_test(test_refused_credential_is_dropped),

@@ -150,6 +150,35 @@ static void test_time_out(void **state)
     server_stop(&server);
 }
 
+/* A handle, its address, and the answer's body; each works the next time. */
+static void test_no_memory(void **state)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+    static struct server server = {.answer = answer, .length = sizeof answer - 1};
+    struct vault_transfer *transfer = NULL;
+    struct call call;
+
+    (void)state;
+    server_start(&server);
+    open_call(&call, server.url);
+    (void)vault_alloc_fail(1);
+    assert_int_equal(vault_transfer_new(&call.settings, &transfer), VAULT_NO_MEMORY);
+    assert_null(transfer);
+    transfer = open_transfer(&call);
+    (void)vault_alloc_fail(1);
+    assert_int_equal(vault_transfer_begin(transfer, &call.exchange, 5000), VAULT_NO_MEMORY);
+    assert_int_equal(vault_transfer_begin(transfer, &call.exchange, 5000), VAULT_OK);
+    (void)vault_alloc_fail(1);
+    vault_transfer_finish(transfer, curl_easy_perform(vault_transfer_easy(transfer)));
+    (void)vault_alloc_fail(0);
+    assert_int_equal(call.exchange.outcome, VAULT_NO_MEMORY);
+    assert_int_equal(perform_on(transfer, &call), VAULT_OK);
+    assert_string_equal(call.exchange.answer.data, "{}");
+    vault_transfer_free(transfer);
+    close_call(&call);
+    server_stop(&server);
+}
+
 static void test_headers_that_are_kept(void **state)
 {
     static const struct {
@@ -327,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_time_out),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_headers_that_are_kept),
         cmocka_unit_test(test_headers_too_long_to_keep),
         cmocka_unit_test(test_interim_answers),

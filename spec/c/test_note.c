@@ -40,7 +40,7 @@ static void test_kept(void **state)
     vault_note_clear(&note); /* again, for nothing */
 }
 
-static void test_without_memory(void **state)
+static void test_no_memory(void **state)
 {
     struct vault_message message = {0};
     struct vault_note note;
@@ -63,7 +63,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
