@@ -2,8 +2,9 @@
  *
  * For:   the same requests at concurrency 1, 16, 64, in rounds that take turns, each side in a
  * process of its own; one JSON line each with medians, and the medians of each pair's ratio and
- * difference. VAULT_BENCH_URL and VAULT_BENCH_CA name the server. `fetch bare N [MS]` and `fetch
- * engine N [MS]` make one round of one of the two, for other programs and for profilers.
+ * difference. VAULT_BENCH_URL, VAULT_BENCH_CA and VAULT_BENCH_SERVER name the server. `fetch bare N
+ * [MS]` and `fetch engine N [MS]` make one round of one of the two, for other programs and for
+ * profilers.
  * Never: a pass or a fail.
  */
 #include <fcntl.h>
@@ -154,28 +155,49 @@ static struct bench_round run_bare(unsigned concurrency, int milliseconds)
     return round;
 }
 
+/* What the ratio of the rates were if both sides had one processor, the server's work included. */
+static double one_processor(const struct bench_round *ours, const struct bench_round *bare)
+{
+    return (bare->cpu_us + bare->server_cpu_us) / (ours->cpu_us + ours->server_cpu_us);
+}
+
+static void tell(unsigned concurrency, const struct bench_round *ours,
+                 const struct bench_round *bare)
+{
+    double ratio[BENCH_ROUNDS], over[BENCH_ROUNDS], cpu_ratio[BENCH_ROUNDS], alone[BENCH_ROUNDS];
+
+    for (int i = 0; i < BENCH_ROUNDS; i++) {
+        ratio[i] = ours[i].per_second / bare[i].per_second;
+        over[i] = ours[i].p50_ms - bare[i].p50_ms;
+        cpu_ratio[i] = ours[i].cpu_us / bare[i].cpu_us;
+        alone[i] = one_processor(&ours[i], &bare[i]);
+    }
+    printf("{\"bench\":\"fetch\",\"concurrency\":%u,\"rounds\":%d,\"per_second\":%.0f,"
+           "\"bare_per_second\":%.0f,\"rate_ratio\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+           "\"bare_p50_ms\":%.3f,\"bare_p99_ms\":%.3f,\"p50_over_bare_ms\":%.3f,",
+           concurrency, BENCH_ROUNDS, BENCH_MIDDLE(ours, per_second),
+           BENCH_MIDDLE(bare, per_second), bench_median(ratio), BENCH_MIDDLE(ours, p50_ms),
+           BENCH_MIDDLE(ours, p99_ms), BENCH_MIDDLE(bare, p50_ms), BENCH_MIDDLE(bare, p99_ms),
+           bench_median(over));
+    printf("\"cpu_us\":%.1f,\"bare_cpu_us\":%.1f,\"cpu_ratio\":%.3f,\"server_cpu_us\":%.1f,"
+           "\"bare_server_cpu_us\":%.1f,\"one_processor_ratio\":%.3f}\n",
+           BENCH_MIDDLE(ours, cpu_us), BENCH_MIDDLE(bare, cpu_us), bench_median(cpu_ratio),
+           BENCH_MIDDLE(ours, server_cpu_us), BENCH_MIDDLE(bare, server_cpu_us),
+           bench_median(alone));
+    (void)fflush(stdout);
+}
+
 static void compare(unsigned concurrency)
 {
     struct bench_round ours[BENCH_ROUNDS], bare[BENCH_ROUNDS];
-    double ratio[BENCH_ROUNDS], over[BENCH_ROUNDS];
 
     run_engine(concurrency, WARM_MS);
     run_bare(concurrency, WARM_MS);
     for (int i = 0; i < BENCH_ROUNDS; i++) {
         ours[i] = run_engine(concurrency, ROUND_MS);
         bare[i] = run_bare(concurrency, ROUND_MS);
-        ratio[i] = ours[i].per_second / bare[i].per_second;
-        over[i] = ours[i].p50_ms - bare[i].p50_ms;
     }
-    printf("{\"bench\":\"fetch\",\"concurrency\":%u,\"rounds\":%d,\"per_second\":%.0f,"
-           "\"bare_per_second\":%.0f,\"rate_ratio\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
-           "\"bare_p50_ms\":%.3f,\"bare_p99_ms\":%.3f,\"p50_over_bare_ms\":%.3f,"
-           "\"cpu_us\":%.1f,\"bare_cpu_us\":%.1f}\n",
-           concurrency, BENCH_ROUNDS, BENCH_MIDDLE(ours, per_second),
-           BENCH_MIDDLE(bare, per_second), bench_median(ratio), BENCH_MIDDLE(ours, p50_ms),
-           BENCH_MIDDLE(ours, p99_ms), BENCH_MIDDLE(bare, p50_ms), BENCH_MIDDLE(bare, p99_ms),
-           bench_median(over), BENCH_MIDDLE(ours, cpu_us), BENCH_MIDDLE(bare, cpu_us));
-    (void)fflush(stdout);
+    tell(concurrency, ours, bare);
 }
 
 typedef struct bench_round one_side(unsigned concurrency, int milliseconds);
@@ -190,8 +212,9 @@ static void alone(one_side *run, int words_count, char **words)
                "reading a concurrency of 1 to 64 and milliseconds");
     run(concurrency, WARM_MS);
     round = run(concurrency, milliseconds);
-    printf("{\"per_second\":%.1f,\"p50_ms\":%.4f,\"p99_ms\":%.4f,\"cpu_us\":%.2f}\n",
-           round.per_second, round.p50_ms, round.p99_ms, round.cpu_us);
+    printf("{\"per_second\":%.1f,\"p50_ms\":%.4f,\"p99_ms\":%.4f,\"cpu_us\":%.2f,"
+           "\"server_cpu_us\":%.2f}\n",
+           round.per_second, round.p50_ms, round.p99_ms, round.cpu_us, round.server_cpu_us);
 }
 
 /* The engine's environment is this program's: credentials, and no proxy. */
@@ -214,6 +237,7 @@ int main(int words_count, char **words)
     struct vault_message why = {0};
 
     bench_need(target.url && target.ca_file, "finding VAULT_BENCH_URL and VAULT_BENCH_CA");
+    bench_watch(getenv("VAULT_BENCH_SERVER"));
     if (words_count >= 3 && strcmp(words[1], "bare") == 0) {
         bare_open(&target);
         alone(bare_run, words_count, words);

@@ -1,7 +1,7 @@
 /* round - one timed round of fetches, and what several of them show.
  *
- * For:   the clock, the processor time of this process, rates, percentiles, medians; ending the
- * program where something fails to run.
+ * For:   the clock, the processor time of this process and the server's, rates, percentiles,
+ * medians; ending the program where something fails to run.
  * Never: how a fetch is made.
  */
 #ifndef VAULT_BENCH_ROUND_H
@@ -17,16 +17,19 @@
 struct bench_round {
     double per_second;
     double p50_ms, p99_ms;
-    double cpu_us; /* of this process, per fetch */
+    double cpu_us, server_cpu_us; /* processor time per fetch: of this process, of the server */
 };
 
 /* A round under way. One at a time. */
 struct bench_clock {
-    double began, over, cpu_began;
+    double began, over, cpu_began, server_cpu_began;
     size_t done;
 };
 
 double bench_now_ms(void);
+
+/* Before the first round: the process id of the server, in digits. */
+void bench_watch(const char *pid);
 
 void bench_begin(struct bench_clock *clock, int milliseconds);
 

@@ -61,11 +61,19 @@ local function fetch_rows(line, side)
     }
 end
 
+local function server_rows(rows, line)
+    rows[#rows + 1] = { "  processor time, the server's", microseconds(line.server_cpu_us),
+                        microseconds(line.bare_server_cpu_us), "" }
+    rows[#rows + 1] = { "  rate, if all had one processor", "", "",
+                        times(line.one_processor_ratio) }
+    return rows
+end
+
 function rows_of.fetch(line)
     local rows = fetch_rows(line, "in C")
     rows[4] = { "  processor time, both threads", microseconds(line.cpu_us),
-                microseconds(line.bare_cpu_us), times(line.cpu_us / line.bare_cpu_us) }
-    return rows
+                microseconds(line.bare_cpu_us), times(line.cpu_ratio) }
+    return server_rows(rows, line)
 end
 
 function rows_of.gateway(line)
@@ -73,7 +81,7 @@ function rows_of.gateway(line)
     rows[4] = { "  processor time, the worker's thread", microseconds(line.worker_cpu_us), "", "" }
     rows[5] = { "  processor time, the engine's", microseconds(line.engine_cpu_us),
                 microseconds(line.bare_cpu_us), times(line.engine_cpu_us / line.bare_cpu_us) }
-    return rows
+    return server_rows(rows, line)
 end
 
 local function nanoseconds(figure)

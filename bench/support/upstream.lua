@@ -1,8 +1,9 @@
 -- upstream - runs a command beside a server that answers as AWS would, and at once.
 --
 -- For:   `luajit bench/support/upstream.lua COMMAND...`: an nginx on loopback with TLS that gives
---        every POST the same GetSecretValue answer. The command finds it in VAULT_BENCH_URL and its
---        CA in VAULT_BENCH_CA; its exit code is this program's.
+--        every POST the same GetSecretValue answer. The command finds it in VAULT_BENCH_URL, its CA
+--        in VAULT_BENCH_CA, its worker's process id in VAULT_BENCH_SERVER; its exit code is this
+--        program's.
 -- Never: signatures checked, secrets kept: the server must not be what is measured.
 
 local nginx = require "spec.support.nginx"
@@ -47,6 +48,7 @@ local function run(words)
     if started then
         system.setenv("VAULT_BENCH_URL", "https://127.0.0.1:" .. port)
         system.setenv("VAULT_BENCH_CA", certificates.ca)
+        system.setenv("VAULT_BENCH_SERVER", tostring(server:worker()))
         code = exit_code(os.execute(table.concat(words, " ")))
         server:stop()
     else

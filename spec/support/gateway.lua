@@ -122,12 +122,7 @@ end
 
 -- The worker's process id, where there is one worker.
 function methods:worker()
-    local pids
-    assert(system.wait_for(function() -- nginx listens a little before its worker has its name
-        pids = self.nginx:workers()
-        return #pids == 1
-    end), "not one worker")
-    return pids[1]
+    return self.nginx:worker()
 end
 
 function methods:stop()

@@ -154,6 +154,16 @@ function methods:workers(pattern)
     return pids
 end
 
+-- The worker's process id, where there is one worker.
+function methods:worker()
+    local pids
+    assert(system.wait_for(function() -- nginx listens a little before its worker has its name
+        pids = self:workers()
+        return #pids == 1
+    end), "not one worker")
+    return pids[1]
+end
+
 -- Whether the process with this id still is there (a zombie is not).
 function _M.runs(pid)
     local stat = system.read(("/proc/%d/stat"):format(pid))
