@@ -277,7 +277,7 @@ describe("resolve holds", function()
                 resolve.get(text)
                 local seen = traced_well(function() return resolve.get(text) end)
                 assert.equal(0, seen.abort)
-                assert.is_true(seen.stop >= 1 and seen.stop <= 3, seen.stop)
+                assert.is_true(seen.stop >= 1 and seen.stop <= 5, seen.stop)
             end
         end)
 
@@ -304,8 +304,13 @@ describe("resolve holds", function()
             return linktype
         end
 
+        -- By chance it may give up each time.
         it("as the hot case, though cold calls come first", function()
-            assert.equal("return", linktype_after_cold_calls(one.resolve.get))
+            local linktype
+            for _ = 1, 3 do
+                linktype = linktype or linktype_after_cold_calls(one.resolve.get)
+            end
+            assert.equal("return", linktype)
         end)
 
         it("the cold case would be compiled without that", function()
