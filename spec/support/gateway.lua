@@ -7,7 +7,6 @@
 local cjson = require "cjson"
 local http = require "spec.support.http"
 local nginx = require "spec.support.nginx"
-local system = require "spec.support.system"
 
 local _M = {}
 local methods = {}
