@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ struct server {
     char last[8192]; /* under lock: the last request */
 
     int stop[2];
+    atomic_bool runs;
     pthread_t thread;
     struct pollfd polled[SERVER_CONNECTIONS + 2]; /* the thread's from here on */
     struct server_connection *at[SERVER_CONNECTIONS + 2];
@@ -140,6 +142,7 @@ static inline void *server_run(void *at)
 {
     struct server *server = at;
 
+    atomic_store(&server->runs, true);
     while (poll(server->polled, server->count, -1) > 0 && !server->polled[0].revents) {
         nfds_t before = server->count;
 
@@ -186,7 +189,11 @@ static inline void server_start(struct server *server)
     server->polled[1] = (struct pollfd){.fd = server_listen(&server->port), .events = POLLIN};
     server->count = 2;
     snprintf(server->url, sizeof server->url, "http://127.0.0.1:%d/", server->port);
+    atomic_store(&server->runs, false);
     assert_int_equal(pthread_create(&server->thread, NULL, server_run, server), 0);
+    /* A thread that begins has locks of malloc's, a sanitizer's too, which a fork would copy. */
+    while (!atomic_load(&server->runs))
+        sched_yield();
 }
 
 static inline void server_stop(struct server *server)

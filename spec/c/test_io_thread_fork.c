@@ -258,10 +258,16 @@ static int allocations_in_child(void *at)
     return 0;
 }
 
+/* A sanitizer's allocator knows nothing of fork: a lock that another thread has at that moment is
+ * never free in the child, which hangs then. */
 static void test_allocations(void **state)
 {
+    int code = 128 + SIGALRM;
+
     (void)state;
-    assert_int_equal(in_child(allocations_in_child, NULL), 0);
+    for (int i = 0; i < 3 && code == 128 + SIGALRM; i++)
+        code = in_child(allocations_in_child, NULL);
+    assert_int_equal(code, 0);
 }
 
 static int start_all(void **state)
