@@ -68,7 +68,7 @@ rule "clock" "$(word 'time|clock_gettime|gettimeofday|clock|ftime')\\(" \
 rule "bare allocation" \
     "$(word 'malloc|calloc|realloc|free|strdup|strndup|asprintf|aligned_alloc|getline')\\(" \
     "arena.c" "$c"/*.[ch]
-rule "mappings" "$(word 'mmap|munmap|mremap|madvise|mlock')\\(" "arena.c" "$c"/*.[ch]
+rule "mappings" "$(word 'mmap|munmap|mremap|madvise|mlock')\\(" "arena.c process.c" "$c"/*.[ch]
 rule "sockets" '#include <(sys/socket|sys/un|netinet/|netdb|poll|sys/epoll)' \
     "wake.c http.c container_address.c program.c program_attendant.c" "$c"/*.[ch]
 rule "files" "$(word 'fopen|open|openat')\\(" \

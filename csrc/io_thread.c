@@ -4,33 +4,25 @@
  * Never: lua_State, curl, AWS words, what a fetch does next.
  *
  * Who owns what: a job belongs to the Lua thread until it is in engine->incoming, then to the
- * engine's thread until it is in port->finished, then to the Lua thread again. Each queue has a
- * lock, held for moments (and for the never-blocking ring, so that the wake-up cannot be closed
- * under it). A port outlives its VM for as long as jobs of its are under way.
+ * engine's thread until it is delivered to its port, then to the Lua thread again. Each queue has a
+ * lock, held for moments.
  */
 #include "io_thread.h"
 
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "http_settings.h"
-#include "loop.h"
-#include "queue.h"
+#include "process.h"
 #include "thread.h"
 
 #define IDLE_MS (3600 * 1000)
 
-struct vault_port {
-    pthread_mutex_t lock; /* finished, wake, held */
-    struct vault_queue finished;
-    struct vault_wake wake;
-    unsigned held; /* the VM's hold and one for each job under way */
-    bool closed;
-    size_t pending; /* the Lua thread's alone */
-    uint64_t last_number;
-    pid_t process;
-};
+/* With so many under way the next thing to do is not far, be it an answer or another fetch. For
+ * this moment nobody wakes the thread, which costs both sides more than to take up what came in it
+ * at once. Where nothing came the thread waits for a wake-up again. */
+#define LINGER_LEAST 4
+#define LINGER_MS    1
 
 struct engine {
     pthread_mutex_t lock; /* incoming, stop, waits */
@@ -51,84 +43,25 @@ static struct engine *engine; /* of process engine_in; what fork brought is not 
 static pid_t engine_in;
 static unsigned ports; /* open in this process; a child inherits count and ports alike */
 
-/* Make `port` this process's. In a child made by fork the lock may be held for ever by a thread
- * that is not there, what it guards half changed, and the jobs are the parent's. */
-static void adopt(struct vault_port *port)
-{
-    pid_t process = getpid(); /* a system call */
-
-    if (port->process == process)
-        return;
-    pthread_mutex_init(&port->lock, NULL);
-    vault_queue_init(&port->finished);
-    vault_wake_close(&port->wake);
-    port->held = 1;
-    port->pending = 0;
-    port->process = process;
-}
-
-static void enter(struct vault_port *port)
-{
-    adopt(port);
-    pthread_mutex_lock(&port->lock);
-}
-
-/* The last hold gone: no one else can see the port any more. */
-static void free_port(struct vault_port *port)
-{
-    struct vault_job *job;
-
-    while ((job = vault_queue_take(&port->finished))) {
-        vault_fetch_free(job->fetch);
-        vault_free(job);
-    }
-    vault_wake_close(&port->wake);
-    pthread_mutex_destroy(&port->lock);
-    vault_free(port);
-}
-
 static void keep_for_delivery(struct vault_job *job)
 {
     vault_queue_put(&engine->done, job);
 }
 
-/* Give `jobs` to the port of the first of them, up to the first of another port, which is returned.
- * They come as one: a wake-up costs both sides more than the rest of it. */
-static struct vault_job *deliver_to_one(struct vault_job *jobs)
-{
-    struct vault_port *port = jobs->owner;
-    struct vault_job *next;
-    unsigned count = 0;
-    bool ring, last;
-
-    pthread_mutex_lock(&port->lock);
-    ring = !port->finished.first && !port->closed;
-    for (; jobs && jobs->owner == port; jobs = next, count++) {
-        next = jobs->next;
-        vault_queue_put(&port->finished, jobs);
-    }
-    if (ring)
-        vault_wake_ring(&port->wake);
-    port->held -= count;
-    last = port->held == 0;
-    pthread_mutex_unlock(&port->lock);
-    atomic_fetch_sub(&engine->under_way, count);
-    if (last)
-        free_port(port);
-    return jobs;
-}
-
 static void deliver(struct engine *self)
 {
     struct vault_job *jobs = self->done.first;
+    size_t count;
 
     vault_queue_init(&self->done);
-    while (jobs)
-        jobs = deliver_to_one(jobs);
+    while (jobs) {
+        jobs = vault_port_deliver(jobs, &count);
+        atomic_fetch_sub(&self->under_way, count);
+    }
 }
 
 /* False where the thread is to end. */
-static bool take_up(struct engine *self)
+static bool take_up(struct engine *self, bool *came)
 {
     struct vault_job *job, *next;
     bool stop;
@@ -142,31 +75,38 @@ static bool take_up(struct engine *self)
     for (; job; job = next) {
         next = job->next;
         vault_loop_add(self->loop, job);
+        *came = true;
     }
     return !stop;
 }
 
-static bool may_wait(struct engine *self)
+/* Whether there is nothing to take up. Who sends something in from now on wakes the thread, unless
+ * it only lingers. */
+static bool may_wait(struct engine *self, bool lingers)
 {
-    bool waits;
+    bool nothing;
 
     pthread_mutex_lock(&self->lock);
-    waits = self->waits = !self->incoming.first && !self->stop;
+    nothing = !self->incoming.first && !self->stop;
+    self->waits = nothing && !lingers;
     pthread_mutex_unlock(&self->lock);
-    return waits;
+    return nothing;
 }
 
 static void *run(void *at)
 {
     struct engine *self = at;
+    bool came = false;
 
     vault_thread_enter();
-    while (take_up(self)) {
+    while (take_up(self, &came)) {
         int wait_ms = vault_loop_work(self->loop, IDLE_MS);
+        bool lingers;
 
         deliver(self);
-        if (may_wait(self))
-            vault_loop_wait(self->loop, wait_ms);
+        lingers = came && wait_ms > LINGER_MS && atomic_load(&self->under_way) >= LINGER_LEAST;
+        came =
+            may_wait(self, lingers) && vault_loop_wait(self->loop, lingers ? LINGER_MS : wait_ms);
     }
     vault_thread_leave();
     return NULL;
@@ -209,7 +149,7 @@ static enum vault_status start_engine(const struct vault_engine_settings *settin
     status = new_loop(settings, true, &made->loop, why);
     if (status == VAULT_OK) {
         engine = made;
-        engine_in = getpid();
+        engine_in = vault_process_id();
         error = vault_thread_start(&made->thread, run, made);
         if (!error)
             return VAULT_OK;
@@ -241,31 +181,19 @@ static void stop_engine(void)
 
 enum vault_status vault_port_new(struct vault_port **made)
 {
-    struct vault_port *port = vault_alloc(sizeof *port);
+    enum vault_status status = vault_port_make(made);
 
-    if (!port)
-        return VAULT_NO_MEMORY;
-    vault_wake_init(&port->wake); /* the rest in enter() */
-    ports++;
-    *made = port;
-    return VAULT_OK;
+    if (status == VAULT_OK)
+        ports++;
+    return status;
 }
 
 void vault_port_close(struct vault_port *port)
 {
-    bool last;
-
-    enter(port);
-    port->closed = true;
-    vault_wake_close(&port->wake);
-    pthread_mutex_unlock(&port->lock);
-    if (--ports == 0 && engine && engine_in == port->process)
+    vault_port_end(port);
+    if (--ports == 0 && engine && engine_in == vault_process_id())
         stop_engine();
-    pthread_mutex_lock(&port->lock);
-    last = --port->held == 0;
-    pthread_mutex_unlock(&port->lock);
-    if (last)
-        free_port(port);
+    vault_port_let_go(port);
 }
 
 static void send_in(struct vault_job *job)
@@ -305,9 +233,10 @@ enum vault_status vault_port_submit(struct vault_port *port,
 {
     enum vault_status status;
     struct vault_job *job;
+    pid_t process;
 
-    adopt(port);
-    status = engine && engine_in == port->process ? VAULT_OK : start_engine(settings, why);
+    process = vault_port_adopt(port);
+    status = engine && engine_in == process ? VAULT_OK : start_engine(settings, why);
     if (status != VAULT_OK)
         return status;
     if (atomic_load(&engine->under_way) >= VAULT_JOBS_MAX) {
@@ -317,65 +246,10 @@ enum vault_status vault_port_submit(struct vault_port *port,
     status = new_job(request, engine->loop, port, &job);
     if (status != VAULT_OK)
         return status;
-    pthread_mutex_lock(&port->lock);
-    port->held++;
-    pthread_mutex_unlock(&port->lock);
-    port->pending++;
-    *number = job->number = ++port->last_number;
+    *number = job->number = vault_port_expect(port);
     atomic_fetch_add(&engine->under_way, 1);
     send_in(job);
     return VAULT_OK;
-}
-
-struct vault_fetch *vault_port_take(struct vault_port *port, uint64_t *number)
-{
-    struct vault_fetch *fetch;
-    struct vault_job *job;
-
-    enter(port);
-    job = vault_queue_take(&port->finished);
-    pthread_mutex_unlock(&port->lock);
-    if (!job)
-        return NULL;
-    port->pending--;
-    *number = job->number;
-    fetch = job->fetch;
-    vault_free(job);
-    return fetch;
-}
-
-size_t vault_port_pending(const struct vault_port *port)
-{
-    return port->process == getpid() ? port->pending : 0;
-}
-
-enum vault_status vault_port_listen(struct vault_port *port, const char *const *folders, char *path)
-{
-    enum vault_status status;
-
-    enter(port);
-    status = vault_wake_listen(&port->wake, folders, path);
-    pthread_mutex_unlock(&port->lock);
-    return status;
-}
-
-enum vault_status vault_port_accept(struct vault_port *port)
-{
-    enum vault_status status;
-
-    enter(port);
-    status = vault_wake_accept(&port->wake);
-    if (status == VAULT_OK && port->finished.first)
-        vault_wake_ring(&port->wake);
-    pthread_mutex_unlock(&port->lock);
-    return status;
-}
-
-void vault_port_hang_up(struct vault_port *port)
-{
-    enter(port);
-    vault_wake_close(&port->wake);
-    pthread_mutex_unlock(&port->lock);
 }
 
 enum vault_status vault_engine_run(const struct vault_fetch_request *request,

@@ -1,24 +1,20 @@
 /* io_thread - fetches performed: on one thread per process, or on the calling thread.
  *
- * For:   the loop that drives fetches over one libcurl multi handle; the thread that runs it;
- *        queues in and out, wake-up, start after fork, end at exit.
+ * For:   the thread that runs the loop of fetches; its start, after fork too, and end; what is
+ *        submitted to it, what it delivers to the ports of Lua VMs.
  * Never: lua_State, curl, AWS words, what a fetch does next (fetch decides).
  *
- * A port is one Lua VM's mouth to the engine: it submits under numbers and takes finished fetches
- * back. All ports of a process are one thread's. The thread starts at the first submit in a
- * process and is stopped and joined when the last port of the process that started it is closed; in
- * a forked child nothing of it is touched: an inherited port begins anew there, without fetches and
- * without a wake-up.
+ * All ports of a process are one thread's. The thread starts at the first submit in a process and
+ * is stopped and joined when the last port of the process that started it is closed; in a forked
+ * child nothing of it is touched.
  */
 #ifndef VAULT_IO_THREAD_H
 #define VAULT_IO_THREAD_H
 
 #include "fetch.h"
-#include "wake.h"
+#include "port.h"
 
 #define VAULT_JOBS_MAX 4096 /* in flight per process; more is VAULT_TOO_LARGE */
-
-struct vault_port;
 
 /* How the process's fetches reach AWS; copied at the first start and then fixed for its life. */
 struct vault_engine_settings {
@@ -37,19 +33,6 @@ VAULT_MUST_CHECK enum vault_status vault_port_submit(struct vault_port *port,
                                                      const struct vault_fetch_request *request,
                                                      const struct vault_engine_settings *settings,
                                                      uint64_t *job, struct vault_message *why);
-
-/* The next finished fetch, or NULL; it is the caller's, to be given to vault_fetch_free. */
-struct vault_fetch *vault_port_take(struct vault_port *port, uint64_t *job);
-
-/* Submitted and not yet taken. */
-size_t vault_port_pending(const struct vault_port *port);
-
-/* The wake-up: one byte comes over it whenever finished fetches begin to wait (wake.h). `hang_up`
- * ends it, so that its reader sees the end; take goes on working. */
-VAULT_MUST_CHECK enum vault_status vault_port_listen(struct vault_port *port,
-                                                     const char *const *folders, char *path);
-VAULT_MUST_CHECK enum vault_status vault_port_accept(struct vault_port *port);
-void vault_port_hang_up(struct vault_port *port);
 
 /* Perform one fetch on the calling thread; blocks until it is done. `*made` goes to
  * vault_fetch_free. Opens nothing that outlives the call. */

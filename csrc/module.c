@@ -82,7 +82,7 @@ static int core_base64_decode(lua_State *state)
     return 1;
 }
 
-/* core.sha256(text) -> 64 hex digits | nil, message, word */
+/* core.sha256(text, raw?) -> 64 hex digits, or the 32 bytes | nil, message, word */
 static int core_sha256(lua_State *state)
 {
     struct scratch *scratch = scratch_of(state);
@@ -98,6 +98,10 @@ static int core_sha256(lua_State *state)
         status = vault_digest_sha256(scratch->digest, text, length, hash);
     if (status != VAULT_OK)
         return vault_push_failure(state, status, NULL);
+    if (lua_toboolean(state, 2)) {
+        lua_pushlstring(state, (const char *)hash, sizeof hash);
+        return 1;
+    }
     vault_digest_hex(hash, hex);
     lua_pushlstring(state, hex, sizeof hex);
     return 1;

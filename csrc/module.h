@@ -32,7 +32,7 @@ VAULT_MUST_CHECK enum vault_status vault_extract(const char *text, size_t length
                                                  struct vault_message *why);
 
 /* Read the request table at `index` and the settings table after it; borrowed from them. Raises for
- * what is malformed. A batch leaves a value on the stack that has to stay there as long. */
+ * what is malformed. Leaves values on the stack that have to stay there as long. */
 void vault_read_request(lua_State *state, int index, struct vault_fetch_request *request,
                         struct vault_engine_settings *settings);
 

@@ -52,25 +52,41 @@ static void read_caller(lua_State *state, int index, struct vault_identity_reque
     caller->sts_endpoint_url = vault_field_text(state, index, "sts_endpoint_url", NULL);
 }
 
+/* What many requests have in common may stand in a table of its own, the field `terms`. Leaves the
+ * table that has it on the stack; returns its index. */
+static int push_terms(lua_State *state, int index)
+{
+    lua_pushliteral(state, "terms");
+    lua_rawget(state, index);
+    if (lua_isnil(state, -1)) {
+        lua_pop(state, 1);
+        lua_pushvalue(state, index);
+    }
+    luaL_argcheck(state, lua_istable(state, -1), index, "terms must be a table");
+    return lua_gettop(state);
+}
+
 void vault_read_request(lua_State *state, int index, struct vault_fetch_request *request,
                         struct vault_engine_settings *settings)
 {
     lua_Number seconds, attempts;
+    int terms;
 
     luaL_checktype(state, index, LUA_TTABLE);
     luaL_checktype(state, index + 1, LUA_TTABLE);
+    terms = push_terms(state, index);
     request->secret_id = vault_field_text(state, index, "secret_id", &request->secret_id_length);
     vault_read_batch(state, index, request);
     luaL_argcheck(state, request->secret_id || request->batch, index, "secret_id is missing");
     luaL_argcheck(state, !request->secret_id || !request->batch, index,
                   "secret_id and batch exclude each other");
-    request->stage = vault_field_text(state, index, "stage", NULL);
+    request->stage = vault_field_text(state, terms, "stage", NULL);
     luaL_argcheck(state,
                   !request->batch || !request->stage || strcmp(request->stage, "AWSCURRENT") == 0,
                   index, "a batch is always of AWSCURRENT");
-    request->region = vault_field_text(state, index, "region", NULL);
-    request->endpoint_url = vault_field_text(state, index, "endpoint_url", NULL);
-    read_caller(state, index, &request->caller);
+    request->region = vault_field_text(state, terms, "region", NULL);
+    request->endpoint_url = vault_field_text(state, terms, "endpoint_url", NULL);
+    read_caller(state, terms, &request->caller);
     seconds = vault_field_number(state, index, "timeout", 10);
     luaL_argcheck(state, seconds >= 0.001 && seconds <= 3600, index,
                   "timeout must be from 0.001 to 3600 seconds");

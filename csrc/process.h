@@ -11,6 +11,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* The number of this process, as getpid(2), but no system call each time. Any thread. */
+pid_t vault_process_id(void);
+
 /* When process `pid` began, in the system's ticks since it booted; 0 where that cannot be known (no
  * /proc, or no such process). Any thread. */
 uint64_t vault_process_started(pid_t pid);

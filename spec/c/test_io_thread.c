@@ -160,6 +160,22 @@ static void test_wake_up(void **state)
     close(reader);
 }
 
+/* While many are under way nobody wakes the thread for each. */
+static void test_one_more_of_many(void **state)
+{
+    struct vault_port *port = open_port();
+
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        submit(port, "db", hang.url);
+    for (uint64_t i = 9; i <= 20; i++) {
+        submit(port, "db", good.url);
+        assert_int_equal(take_value(port), i);
+        rest_ms(i % 2 ? 3 : 0); /* when it lingers no longer, and when it still does */
+    }
+    vault_port_close(port);
+}
+
 static void test_close_with_fetches_under_way(void **state)
 {
     int before = thread_count(), descriptors = entries_in("/proc/self/fd");
@@ -345,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_submit_refuses),
         cmocka_unit_test(test_200_in_flight),
         cmocka_unit_test(test_wake_up),
+        cmocka_unit_test(test_one_more_of_many),
         cmocka_unit_test(test_close_with_fetches_under_way),
         cmocka_unit_test(test_two_ports),
         cmocka_unit_test(test_too_many),

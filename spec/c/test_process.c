@@ -1,4 +1,4 @@
-/* test_process - whether a process still lives.
+/* test_process - which process this is, whether another still lives.
  *
  * For:   what process.h promises, of real processes: alive, waiting to be reaped, gone, another of
  *        the same number; the line of /proc taken apart.
@@ -9,6 +9,8 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+
+#include <sys/syscall.h>
 
 #include "child.h"
 #include "process.h"
@@ -52,6 +54,47 @@ static void test_read_stat(void **state)
         assert_int_equal(letter, 'S');
         assert_int_equal(started, 9876543);
     }
+}
+
+static int ask_in_grandchild(void *at)
+{
+    (void)at;
+    CHECK(vault_process_id() == getpid());
+    return 0;
+}
+
+static int ask_in_child(void *at)
+{
+    CHECK(vault_process_id() == getpid());
+    CHECK(vault_process_id() == getpid()); /* and when it is known */
+    CHECK(in_child(ask_in_grandchild, at) == 0);
+    return 0;
+}
+
+static void test_id(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(vault_process_id(), getpid());
+        assert_int_equal(in_child(ask_in_child, NULL), 0);
+    }
+}
+
+/* A child that no handler of fork(3) knows of. */
+static void test_id_in_a_child_of_the_system_call(void **state)
+{
+    int status = 0;
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(vault_process_id(), getpid());
+    fflush(NULL);
+    child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (child == 0)
+        _exit(vault_process_id() != (pid_t)syscall(SYS_getpid));
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }
 
 static void test_this_one(void **state)
@@ -158,9 +201,14 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read_stat),       cmocka_unit_test(test_this_one),
-        cmocka_unit_test(test_no_process),      cmocka_unit_test(test_child),
-        cmocka_unit_test(test_of_another_user), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_read_stat),
+        cmocka_unit_test(test_id),
+        cmocka_unit_test(test_id_in_a_child_of_the_system_call),
+        cmocka_unit_test(test_this_one),
+        cmocka_unit_test(test_no_process),
+        cmocka_unit_test(test_child),
+        cmocka_unit_test(test_of_another_user),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
