@@ -26,8 +26,8 @@ status=$?
 cat "$log"
 
 # busted prints one such line for each run.
-line=$(grep -E '^[0-9]+ success(es)? / [0-9]+ failures? / [0-9]+ errors? / [0-9]+ pending' "$log" |
-    tail -n 1)
+line=$(grep -aE '^[0-9]+ success(es)? / [0-9]+ failures? / [0-9]+ errors? / [0-9]+ pending' \
+    "$log" | tail -n 1)
 [ -n "$line" ] || { echo "busted: 0 passed, 1 failed (no summary, exit $status)"; exit 1; }
 # shellcheck disable=SC2086 # the words of the line
 set -- $line

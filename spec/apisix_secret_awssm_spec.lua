@@ -172,9 +172,10 @@ describe("APISIX's manager awssm", function()
             host:get("$secret://awssm/mary/single")
             local request = aws.asked[1]
             request.key = nil
-            assert.same({ secret_id = "single", stage = "AWSCURRENT", region = "eu-west-1",
-                          access_key_id = "AKIDOTHER", secret_access_key = CANARY, timeout = 3,
-                          assume_role_arn = ROLE, role_session_name = "KongVault" }, request)
+            assert.same({ secret_id = "single", timeout = 3, attempts = 0, terms = {
+                stage = "AWSCURRENT", region = "eu-west-1", access_key_id = "AKIDOTHER",
+                secret_access_key = CANARY, assume_role_arn = ROLE,
+                role_session_name = "KongVault" } }, request)
         end)
 
         it("is refused at use where it is malformed, never taken for another", function()

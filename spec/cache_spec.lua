@@ -74,8 +74,8 @@ describe("cache", function()
 
         it("of one who only joined the load counts", function()
             local snapshot
-            one:get(policy { ttl = 60 }, function(on_done)
-                snapshot = on_done({ payload = "a", version_id = "v1" })
+            one:get(policy { ttl = 60 }, function(on_done, _, asked)
+                snapshot = on_done({ payload = "a", version_id = "v1" }, nil, nil, asked)
                 return snapshot
             end)
             local two = worker { alone = true }
@@ -84,9 +84,9 @@ describe("cache", function()
         end)
 
         it("counts from the end of the fetch", function()
-            local snapshot = one:get(policy(), function(on_done)
+            local snapshot = one:get(policy(), function(on_done, _, asked)
                 world.clock = world.clock + 3
-                return on_done({ payload = "a", version_id = "v1" })
+                return on_done({ payload = "a", version_id = "v1" }, nil, nil, asked)
             end)
             assert.equal(world.clock + 10, snapshot.good_until)
         end)
@@ -214,9 +214,9 @@ describe("cache", function()
             world:pass(10)
             local two = worker()
             assert.equal("b", payload(one, policy(), {
-                load = function(on_done)
+                load = function(on_done, _, asked)
                     payload(two, policy(), loader("b"))
-                    return on_done(nil, "planted", "timeout"), "planted", "timeout"
+                    return on_done(nil, "planted", "timeout", asked), "planted", "timeout"
                 end,
             }))
         end)
@@ -235,7 +235,7 @@ describe("cache", function()
                 ends[i] = { on_done = ends[i], thread = thread }
             end
             -- vault.fetch calls the first one's on_done, and gives what it returns to all
-            local shared = ends[1].on_done({ payload = "a", version_id = "v1" })
+            local shared = ends[1].on_done({ payload = "a", version_id = "v1" }, nil, nil, policy())
             for i = 1, 3 do
                 ends[i].thread(shared)
             end
@@ -259,9 +259,9 @@ describe("cache", function()
             local first = one:get(policy(), loader("a").load)
             world:pass(10)
             assert.equal("b", payload(one, policy { resurrect_ttl = 60 }, {
-                load = function(on_done)
+                load = function(on_done, _, asked)
                     payload(one, policy(), loader("b"))
-                    return on_done(nil, "planted", "timeout"), "planted", "timeout"
+                    return on_done(nil, "planted", "timeout", asked), "planted", "timeout"
                 end,
             }))
             assert.equal(0, first.good_until)

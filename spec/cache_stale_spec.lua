@@ -37,9 +37,9 @@ describe("an old value", function()
     local function ask(asked)
         local thread, began = nil, world.clock
         thread = world:spawn("content", function()
-            local snapshot, message, word = one:get(asked, function(on_done, patience)
+            local snapshot, message, word = one:get(asked, function(on_done, patience, about)
                 return rig.fetch.get(asked.key, { secret_id = asked.key }, on_done,
-                    { patience = patience })
+                    { patience = patience }, about)
             end)
             if thread then
                 thread.took = world.clock - began
@@ -186,11 +186,11 @@ describe("an old value", function()
         payload(one, STALE, loader("a"))
         world:pass(10)
         assert.equal("a", payload(one, STALE, {
-            load = function(on_done)
+            load = function(on_done, _, about)
                 for i = 1, 5 do
                     payload(one, policy { key = "other" .. i }, loader("b"))
                 end
-                return on_done(nil, "planted", "timeout"), "planted", "timeout"
+                return on_done(nil, "planted", "timeout", about), "planted", "timeout"
             end,
         }))
         local source = failing("timeout")

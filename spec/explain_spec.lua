@@ -20,7 +20,7 @@ describe("explain", function()
 
     local function good(request, more)
         local result = {
-            ok = true, word = "ok", attempts = 1, skew = 0, region = request.region,
+            ok = true, word = "ok", attempts = 1, skew = 0, region = request.terms.region,
             partition = "aws", endpoint = "https://h/", source = "environment", http_status = 200,
             payload_type = "string", value_word = "ok",
             tried = { { what = "environment", word = "ok" } },
@@ -33,7 +33,7 @@ describe("explain", function()
 
     local function refused(request, word)
         return good(request, { ok = false, word = word, http_status = 400, message =
-            ('secret "%s" in %s: Code: text'):format(request.secret_id, request.region) })
+            ('secret "%s" in %s: Code: text'):format(request.secret_id, request.terms.region) })
     end
 
     local function run(request)
@@ -106,7 +106,7 @@ describe("explain", function()
             "option base64_decode true", "option ttl 60", "version #2, the previous one",
             "strategy aws", "config none: the strategy itself", "user found")
         assert.same({ "team/db", "AWSPREVIOUS", "us-east-1", "user", true }, {
-            asked[1].secret_id, asked[1].stage, asked[1].region, asked[1].key,
+            asked[1].secret_id, asked[1].terms.stage, asked[1].terms.region, asked[1].key,
             asked[1].base64_decode })
         assert.equal(1, #asked)
     end)

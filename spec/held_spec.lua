@@ -156,8 +156,8 @@ describe("resolve holds", function()
 
     it("a policy even where the cache has let go of the secret meanwhile", function()
         local load = one.aws.get
-        function one.aws.get(key, request, on_done, options)
-            local kept = load(key, request, on_done, options)
+        function one.aws.get(key, ...)
+            local kept = load(key, ...)
             one.cache.entries:remove(key)
             return kept
         end

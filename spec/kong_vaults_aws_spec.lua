@@ -140,11 +140,11 @@ describe("Kong's vault aws", function()
             host:put("west", { name = "aws", config = { region = "us-west-1", timeout = 3,
                                                         endpoint_url = "http://localhost:1" } })
             host:get("{vault://west/db/main/user}")
-            assert.same({ secret_id = "db/main", stage = "AWSCURRENT", region = "us-west-1",
-                          endpoint_url = "http://localhost:1", timeout = 3,
-                          role_session_name = "KongVault" }, last())
+            assert.same({ secret_id = "db/main", timeout = 3, attempts = 0, terms = {
+                stage = "AWSCURRENT", region = "us-west-1", endpoint_url = "http://localhost:1",
+                role_session_name = "KongVault" } }, last())
             host:get("{vault://west/db/main/user?region=eu-west-1#2}")
-            assert.same({ "eu-west-1", "AWSPREVIOUS" }, { last().region, last().stage })
+            assert.same({ "eu-west-1", "AWSPREVIOUS" }, { last().terms.region, last().terms.stage })
         end)
 
         it("goes by kong.conf, and by the variables that Kong does not hand on", function()
@@ -154,7 +154,8 @@ describe("Kong's vault aws", function()
             assert.equal("p2", host:get("{vault://aws/db/main/password}"))
             local request = last()
             assert.same({ "eu-north-1", ROLE, 4, "of-the-environment" },
-                { request.region, request.assume_role_arn, request.timeout, request.external_id })
+                { request.terms.region, request.terms.assume_role_arn, request.timeout,
+                  request.terms.external_id })
         end)
 
         it("asks for nothing that kong.conf does not allow, whatever a reference's options say",
@@ -211,7 +212,7 @@ describe("Kong's vault aws", function()
                 host:put("keys", { name = "aws", config = config })
                 host:get("{vault://keys/db/main/user}")
                 assert.same({ "AKIDOTHER", CANARY },
-                    { last().access_key_id, last().secret_access_key })
+                    { last().terms.access_key_id, last().terms.secret_access_key })
                 variables.KEY, aws.asked = nil, {}
                 local value, message = host:get("{vault://keys/db/main/password}")
                 assert.is_nil(value)

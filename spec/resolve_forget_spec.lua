@@ -10,19 +10,19 @@ describe("a vault that changes", function()
 
     -- answers: region -> text of the secret "db", or the word that it fails with
     local function get_of(aws, answer)
-        return function(key, request, on_done, options)
+        return function(key, request, on_done, options, about)
             aws.options, request.key = options, key
             aws.asked[#aws.asked + 1] = request
-            return answer(request, on_done)
+            return answer(request, on_done, about)
         end
     end
 
-    local function answer(request, on_done)
-        local text = answers[request.region] or "not_found"
+    local function answer(request, on_done, about)
+        local text = answers[request.terms.region] or "not_found"
         if text:sub(1, 1) == "{" then
-            return on_done({ payload = text, version_id = text, binary = false })
+            return on_done({ payload = text, version_id = text, binary = false }, nil, nil, about)
         end
-        return on_done(nil, "planted " .. text, text), "planted " .. text, text
+        return on_done(nil, "planted " .. text, text, about), "planted " .. text, text
     end
 
     local function with(config, env_prefix)
@@ -187,10 +187,10 @@ describe("a vault that changes", function()
     it("takes nothing over that was asked for before", function()
         local text = "{vault://my-aws/db/user?ttl=7}"
         one.cache:flush()
-        one.aws.get = get_of(one.aws, function(request, on_done)
+        one.aws.get = get_of(one.aws, function(...)
             one.aws.get = get_of(one.aws, answer)
             with { region = "us-west-2" }
-            return answer(request, on_done)
+            return answer(...)
         end)
         assert.equal("eu", one.resolve.get(text))
         assert.is_nil(one.held.find(text))
@@ -201,10 +201,10 @@ describe("a vault that changes", function()
     it("is asked by its new config where the old one failed meanwhile", function()
         one.cache:flush()
         one.resolve.drop()
-        one.aws.get = get_of(one.aws, function(_, on_done)
+        one.aws.get = get_of(one.aws, function(_, on_done, about)
             one.aws.get = get_of(one.aws, answer)
             with { region = "us-west-2" }
-            return on_done(nil, "planted", "access_denied"), "planted", "access_denied"
+            return on_done(nil, "planted", "access_denied", about), "planted", "access_denied"
         end)
         assert.equal("us", one.resolve.get(USER))
     end)

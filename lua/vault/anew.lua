@@ -40,6 +40,12 @@ function _M.refresh(text)
     return nil, message, word
 end
 
+-- The parts and the vault of what is held of `text`; nil where that is of none.
+local function origin_of(text, found)
+    local parts = found and found.policy and (found.way or reference_of.parse(text))
+    return parts, parts and vaults.find(parts)
+end
+
 -- What numbers know this version of a secret by.
 local function name_of(found)
     return ("%s %s"):format(found.entry.key, found.snapshot.version_id)
@@ -59,15 +65,15 @@ end
 -- `load`, which marks what it finds unchanged before others can see that it was fetched.
 local function marking(load, before, name)
     local function mark(on_done)
-        return function(result, message, word)
+        return function(result, message, word, policy)
             if not result or result.version_id == before then
                 cool_down(name)
             end
-            return on_done(result, message, word)
+            return on_done(result, message, word, policy)
         end
     end
-    return function(on_done, patience)
-        return load(mark(on_done), patience)
+    return function(on_done, patience, policy)
+        return load(mark(on_done), patience, policy)
     end
 end
 
@@ -75,13 +81,14 @@ end
 -- a moment ago. A failure is nobody's: what is at hand stays.
 function _M.look(text)
     local found = held.find(text)
-    if not found or not found.vault then
+    local _, vault = origin_of(text, found)
+    if not vault then
         return
     end
     local policy, before = found.entry.policy, found.snapshot.version_id
     local name = name_of(found)
     -- Another caller may have seen it, or another worker, and this one not have heard the news.
-    local load, snapshot = resolve.reloading(found.vault, policy)
+    local load, snapshot = resolve.reloading(vault, policy)
     if not snapshot or snapshot.version_id == before then
         if numbers:get(COOL .. name) then
             return
@@ -97,9 +104,9 @@ end
 -- What the cache knows `stage` of the secret by: apart from what a reference to that stage has,
 -- since this one expires soon and is not renewed; and from what was there before the last look, or
 -- while another version was current. policy | nil, message
-local function policy_of(found, stage)
-    local parts = setmetatable({ stage = stage }, { __index = found.parts })
-    local settled, message = found.vault.strategy.settle(parts, found.vault.config)
+local function policy_of(vault, parts, found, stage)
+    local other = setmetatable({ stage = stage }, { __index = parts })
+    local settled, message = vault.strategy.settle(other, vault.config)
     if not settled then
         return nil, message
     end
@@ -113,16 +120,16 @@ end
 -- string, VersionId | nil, message
 function _M.get_stage(text, stage)
     local found = held.find(text)
-    local version = found and found.vault and found.parts.version or 1
-    if not found or not found.vault or version ~= 1 then
+    local parts, vault = origin_of(text, found)
+    if not vault or (parts.version or 1) ~= 1 then
         return nil, "the reference has no stages"
     end
-    local policy, message = policy_of(found, stage)
+    local policy, message = policy_of(vault, parts, found, stage)
     if not policy then
         return nil, message
     end
     local snapshot
-    snapshot, message = cache:get(policy, (resolve.reloading(found.vault, policy)))
+    snapshot, message = cache:get(policy, (resolve.reloading(vault, policy)))
     local entry = cache.entries.items[policy.key]
     if entry then
         entry.idle = true -- it serves this one try: gauges of what is in use are not about it
@@ -131,7 +138,7 @@ function _M.get_stage(text, stage)
         return nil, message
     end
     local value
-    value, message = cut.value(found.vault.strategy, policy, snapshot, found.parts)
+    value, message = cut.value(vault.strategy, policy, snapshot, parts)
     return value, value and snapshot.version_id or message
 end
 

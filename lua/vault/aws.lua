@@ -18,9 +18,10 @@ local _M = { VERSION = core._VERSION }
 
 local RENEWAL_MOST = 3 -- seconds
 
--- Who asks: handed to the engine as they are.
-local CALLER = { "access_key_id", "secret_access_key", "session_token", "assume_role_arn",
-                 "role_session_name", "external_id", "sts_endpoint_url" }
+-- What the engine is asked by, whichever secret: handed to it as it is.
+local TERMS = { "stage", "region", "endpoint_url", "access_key_id", "secret_access_key",
+                "session_token", "assume_role_arn", "role_session_name", "external_id",
+                "sts_endpoint_url" }
 
 -- Kong's contract has it. Nothing is left to do.
 function _M.init()
@@ -101,9 +102,9 @@ local function may_retry(word)
 end
 
 -- What was answered for an ARN that could be two secrets' is kept apart from what others may read.
-local function key_of(settled, asker)
+local function key_of(settled)
     local resource = settled.exact and settled.resource .. "\nexact" or settled.resource
-    return core.sha256(config.identity(asker, resource, settled.stage))
+    return core.sha256(config.identity(settled.group, resource, settled.stage), true)
 end
 
 local function settle_fields(parts, given, getenv)
@@ -127,38 +128,46 @@ local function settle_fields(parts, given, getenv)
     return settled
 end
 
+local function engine_terms(settled)
+    local terms = {}
+    for _, field in ipairs(TERMS) do
+        terms[field] = settled[field]
+    end
+    return terms
+end
+
 local function settle_anew(parts, entity, getenv)
     local settled, message, word = settle_fields(parts, entity, getenv)
     if not settled then
         return nil, message, word
     end
-    local asker = config.asker(settled)
-    settled.key, message, word = key_of(settled, asker)
-    if settled.key then
-        settled.group, message, word = core.sha256(asker)
+    settled.group, message, word = core.sha256(config.asker(settled), true)
+    if settled.group then
+        settled.key, message, word = key_of(settled)
     end
-    if not settled.group then
+    if not settled.key then
         return nil, message, word
     end
     settled.batchable = settled.stage == "AWSCURRENT" and not settled.exact
     settled.may_cache, settled.may_retry = may_cache, may_retry
-    return settled, asker
+    settled.terms = engine_terms(settled)
+    return settled
 end
 
 -- What all secrets of a vault have in common -----------------------------------------------------
 -- But for those that an ARN or options of their own make special: terms, a list by version (1, 2)
--- of { asker, allow, metatable }. A secret's own fields stand before those of the metatable.
+-- of { allow, metatable }. A secret's own fields stand before those of the metatable.
 
 local SPECIFIC = { resource = true, key = true, origin = true }
 
-local function terms_of(settled, asker, entity)
+local function terms_of(settled, entity)
     local common = {}
     for field, value in pairs(settled) do
         if not SPECIFIC[field] then
             common[field] = value
         end
     end
-    return { asker = asker, allow = entity.allow, metatable = { __index = common } }
+    return { allow = entity.allow, metatable = { __index = common } }
 end
 
 local function settle_by(terms, resource)
@@ -167,7 +176,7 @@ local function settle_by(terms, resource)
         terms.metatable)
     local good, message, word = check_allowed(terms.allow, settled)
     if good then
-        settled.key, message, word = key_of(settled, terms.asker)
+        settled.key, message, word = key_of(settled)
     end
     if not good or not settled.key then
         return nil, message, word
@@ -190,9 +199,9 @@ end
 --          secret is kept there for the next
 --
 -- settled   vault.config's, and key: what selects the bytes, hashed; group: what it has in common
---           with others that one call can fetch, hashed; batchable: whether one can; exact: the
---           answer must be of the ARN that is asked for; may_cache, may_retry: function(word) ->
---           boolean
+--           with others that one call can fetch, hashed; terms: the engine's; batchable: whether
+--           one call can; exact: the answer must be of the ARN that is asked for; may_cache,
+--           may_retry: function(word) -> boolean
 -- nil, message, word   "bad_reference", "bad_config", "refused"
 function _M.settle(parts, entity, getenv, terms)
     local version = terms and version_of(parts)
@@ -200,12 +209,12 @@ function _M.settle(parts, entity, getenv, terms)
         return settle_by(terms[version], parts.resource)
     end
     entity = entity or {}
-    local settled, asker, word = settle_anew(parts, entity, getenv or environment.get)
+    local settled, message, word = settle_anew(parts, entity, getenv or environment.get)
     if not settled then
-        return nil, asker, word
+        return nil, message, word
     end
     if version and environment.is_settled() then
-        terms[version] = terms_of(settled, asker, entity)
+        terms[version] = terms_of(settled, entity)
     end
     return settled
 end
@@ -216,17 +225,8 @@ end
 
 -- What the engine is asked for `settled`.
 function _M.request(settled)
-    local request = {
-        secret_id = settled.resource, stage = settled.stage, region = settled.region,
-        endpoint_url = settled.endpoint_url, timeout = settled.timeout,
-    }
-    for _, field in ipairs(CALLER) do
-        local value = settled[field]
-        if value ~= nil then -- or there would be room made for it
-            request[field] = value
-        end
-    end
-    return request
+    return { secret_id = settled.resource, terms = settled.terms, timeout = settled.timeout,
+             attempts = 0 }
 end
 
 -- What the engine is asked for several of one group, 20 at most.
@@ -235,7 +235,7 @@ function _M.batch(policies)
     for i, settled in ipairs(policies) do
         batch[i] = settled.resource
     end
-    request.secret_id, request.stage, request.batch = nil, nil, batch
+    request.secret_id, request.batch = nil, batch
     return request
 end
 
@@ -252,10 +252,10 @@ local function guard(settled, on_done)
         if result and result.arn ~= settled.resource then
             message, word = "the ARN is not complete: the vault does not allow what it means",
                 "refused"
-            on_done(nil, message, word)
+            on_done(nil, message, word, settled)
             return nil, message, word
         end
-        return on_done(result, message, word)
+        return on_done(result, message, word, settled)
     end
 end
 
@@ -264,7 +264,8 @@ local function guarded(settled, on_done)
     return settled.exact and guard(settled, on_done) or on_done
 end
 
--- Fetch what `settled` names; who asks for the same key meanwhile joins. As vault.fetch.get.
+-- Fetch what `settled` names; who asks for the same key meanwhile joins. As vault.fetch.get, which
+-- tells on_done about `settled`.
 -- on_done  nil: the engine's result is given as it is, and not to those who want it kept
 function _M.load(settled, on_done, options)
     local key = on_done and settled.key or "raw:" .. settled.key
@@ -272,7 +273,7 @@ function _M.load(settled, on_done, options)
     if options and options.patience then
         request = renewal(request)
     end
-    return fetch.get(key, request, guarded(settled, on_done or as_it_is), options)
+    return fetch.get(key, request, guarded(settled, on_done or as_it_is), options, settled)
 end
 
 -- Start a fetch of one, or of several of one group, for which nobody waits. As vault.fetch.start.

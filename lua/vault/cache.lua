@@ -44,6 +44,12 @@ function _M.new(options)
         permit = permit_of.new(options), news = options.news, count = options.count or ignore,
         on_entry = options.on_entry or ignore, on_change = options.on_change or ignore,
     }, metatable)
+    -- What every load calls at its end, perhaps long after the light thread that began it was
+    -- killed: variables of a function that waits would be that thread's, whose stack nginx's Lua
+    -- clears and gives to the next. One for all: LuaJIT compiles none in which another is made.
+    self.keep = function(result, message, word, policy)
+        return self:store(policy, result, message, word)
+    end
     self.entries = bounded.new(options.max_entries or 10000, function(entry)
         if entry.snapshot then
             entry.snapshot.good_until, entry.snapshot = 0, nil
@@ -107,7 +113,7 @@ end
 local function entry_for(self, policy)
     local entry = self.entries.items[policy.key]
     if not entry then
-        entry = { key = policy.key, policy = policy, ttl = policy.ttl,
+        entry = { key = policy.key, policy = policy, ttl = policy.ttl, snapshot = nil,
                   kept = shelf_seconds(policy), used = true, slot = 0 }
         self.entries:put(policy.key, entry)
         return entry
@@ -132,12 +138,14 @@ end
 local function adopt(self, entry, read)
     local old = entry.snapshot
     local same = old and old.version_id == read.version_id and old.payload == read.payload
-    local snapshot = same and old or { payload = read.payload, binary = read.binary,
-                                       version_id = read.version_id }
+    local snapshot = same and old or read
     snapshot.fetched = read.fetched
     snapshot.expires, snapshot.good_until = math.huge, math.huge
     settle_expiry(self, snapshot, entry.ttl)
-    entry.snapshot, entry.recheck = snapshot, nil
+    entry.snapshot = snapshot
+    if entry.recheck then -- or there would be room made for it
+        entry.recheck = nil
+    end
     if old and not same then
         old.good_until = 0
         self.on_change()
@@ -198,12 +206,14 @@ end
 
 local function store_result(self, policy, result)
     local entry = entry_for(self, policy)
-    local old = entry.snapshot or self.shelf:get(policy.key)
-    local snapshot = adopt(self, entry, {
-        payload = result.payload, binary = result.binary, version_id = result.version_id,
-        fetched = self.now() })
-    self.shelf:put(policy.key, snapshot, entry.kept, policy.resource)
-    tell(self, policy.key, old, snapshot.version_id)
+    local old = entry.snapshot
+    result.fetched, result.arn = self.now(), nil
+    local snapshot = adopt(self, entry, result)
+    if old or not self.shelf:add(policy.key, snapshot, entry.kept, policy.resource) then
+        old = old or self.shelf:get(policy.key)
+        self.shelf:put(policy.key, snapshot, entry.kept, policy.resource)
+        tell(self, policy.key, old, snapshot.version_id)
+    end
     return snapshot
 end
 
@@ -211,13 +221,12 @@ local function count_fetch(self, result, word)
     self.count("vault_fetches_total", result and "ok" or word)
     if word == "throttled" then
         self.count("vault_throttles_total")
-    end
-    if result and (result.attempts or 1) > 1 then
+    elseif result and (result.attempts or 1) > 1 then
         self.count("vault_retries_total", nil, result.attempts - 1)
     end
 end
 
--- What the fetch of `policy` brought, for everybody on the node. Returns the snapshot.
+-- What the fetch of `policy` brought, for everybody on the node: the snapshot, which was `result`.
 function methods:store(policy, result, message, word)
     count_fetch(self, result, word)
     self.permit:ended(policy, message, not result and word or nil)
@@ -231,15 +240,6 @@ function methods:store(policy, result, message, word)
     return nil
 end
 
--- What the load calls at its end, perhaps long after the light thread that began it was killed. It
--- is made in a function that has returned: variables of one that still waits would be the killed
--- thread's, whose stack nginx's Lua clears and gives to the next.
-local function storing(self, policy)
-    return function(result, message, word)
-        return self:store(policy, result, message, word)
-    end
-end
-
 -- Getting -----------------------------------------------------------------------------------------
 
 -- There is an old one: nobody waits long, and nobody is told of a failure while it may serve.
@@ -247,7 +247,7 @@ local function serve_old(self, entry, policy, load)
     local snapshot, message, word, good
     if self.permit:may_renew(policy) then
         local old = entry.snapshot
-        snapshot, message, word = load(storing(self, policy), PATIENCE)
+        snapshot, message, word = load(self.keep, PATIENCE, policy)
         if snapshot then
             return snapshot
         end
@@ -270,10 +270,10 @@ end
 --
 -- policy  { key, group, resource, ttl, neg_ttl, resurrect_ttl (seconds), may_cache, may_retry =
 --         function(word) -> boolean }
--- load    function(on_done, patience) -> snapshot | nil, message, word; on_done(result, message,
---         word) must be called once when the load ends, and its return value be the snapshot of
---         all who wait. patience: nil, or the seconds after the load's beginning in which it must
---         return, done or not
+-- load    function(on_done, patience, policy) -> snapshot | nil, message, word;
+--         on_done(result, message, word, policy) must be called once when the load ends, and its
+--         return value be the snapshot of all who wait. patience: nil, or the seconds after the
+--         load's beginning in which it must return, done or not
 --
 -- snapshot | nil, message, word (the loader's)
 function methods:get(policy, load)
@@ -291,7 +291,7 @@ function methods:get(policy, load)
     if miss then
         return nil, miss.message, miss.word
     end
-    local snapshot, message, word = load(storing(self, policy))
+    local snapshot, message, word = load(self.keep, nil, policy)
     if snapshot then
         settle_expiry(self, snapshot, policy.ttl) -- who only joined may want a smaller ttl
         return snapshot
@@ -394,7 +394,7 @@ end
 -- Fetch the secret of `policy` whatever is at hand; that stays where it fails.
 -- load as in get(); snapshot | nil, message, word
 function methods:fetch(policy, load)
-    return load(storing(self, policy))
+    return load(self.keep, nil, policy)
 end
 
 return _M

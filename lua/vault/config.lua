@@ -290,8 +290,8 @@ function _M.asker(settled)
     return pack(who_asks(settled), ASKS)
 end
 
--- The text of what selects the bytes of `resource`: that, its name and stage; not policy (ttls,
--- timeout, base64_decode).
+-- The text of what selects the bytes of `resource`: that (its text, or a hash of it), its name and
+-- stage; not policy (ttls, timeout, base64_decode).
 function _M.identity(asker, resource, stage)
     return ("%s;%d:%s;%d:%s"):format(asker, #resource, resource, #stage, stage)
 end

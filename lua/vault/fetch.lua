@@ -90,11 +90,11 @@ end
 
 -- What all who asked are given: kept, message, word. on_done may refuse what came, with a message
 -- and a word of its own.
-local function hand_over(on_done, result, message, word)
+local function hand_over(on_done, about, result, message, word)
     if message then
         message = explain(message, word)
     end
-    local ok, kept, refusal, refused = pcall(on_done, result, message, word)
+    local ok, kept, refusal, refused = pcall(on_done, result, message, word, about)
     if not ok then
         return nil, "the cache failed: " .. tostring(kept), "internal"
     end
@@ -147,7 +147,7 @@ end
 -- Others wait for the lock: they are told of a failure before it is free.
 function methods:ended(result, message, word)
     local kept
-    kept, message, word = hand_over(self.on_done, result, message, word)
+    kept, message, word = hand_over(self.on_done, self.about, result, message, word)
     if self.token then
         if word then
             failures.put(self.token, message, word)
@@ -301,11 +301,11 @@ function _M.init_worker()
     collector.init_worker()
 end
 
-local function new_record(key, request, on_done, options)
+local function new_record(key, request, on_done, options, about)
     -- What is set later on has its room from the beginning.
-    return setmetatable({ key = key, request = request, on_done = on_done, waiters = 0,
-                          holders = 0, options = options or NO_OPTIONS, began = 0, token = false,
-                          done = false, semaphore = semaphores.new() }, metatable)
+    return setmetatable({ key = key, request = request, on_done = on_done, about = about,
+                          waiters = 0, holders = 0, options = options or NO_OPTIONS, began = 0,
+                          token = false, done = false, semaphore = semaphores.new() }, metatable)
 end
 
 local function deadline_of(record, options)
@@ -317,8 +317,9 @@ end
 -- Fetch one secret.
 --
 -- key      what selects the bytes: who asks for the same key while a fetch is under way joins it
--- request  { secret_id, stage?, region?, endpoint_url?, timeout? (seconds) } for the engine
--- on_done  function(result, message, word), called once when the fetch ends, and not in the
+-- request  for the engine: { secret_id, timeout? (seconds), terms }, terms being what it has in
+--          common with others: { stage?, region?, endpoint_url?, .. }
+-- on_done  function(result, message, word, about), called once when the fetch ends, and not in the
 --          caller's light thread; it must not yield. What it returns is what all who ask are given.
 --          Its upvalues must not be variables of a function that waits for this one to return: a
 --          light thread that is killed takes those along.
@@ -326,21 +327,22 @@ end
 -- options  nil, or { patience, peek }: seconds after the fetch's beginning in which this call is
 --          over, the fetch done or not; function(options) -> what another worker has kept since.
 --          Without peek nothing of it is kept where other workers find it, and none is waited for.
+-- about    anything, or nil: for on_done
 --
 -- context: any. In phases that cannot wait the fetch is started: nil, message, "pending", or what
 -- the fetch before this one failed with, where nobody has been told. In exit_worker: "cancelled".
 -- value | nil, message, word
-function _M.get(key, request, on_done, options)
+function _M.get(key, request, on_done, options, about)
     local now_in = phase()
     if _M.blocks() then
-        return hand_over(on_done, block(request))
+        return hand_over(on_done, about, block(request))
     end
     if now_in == "exit_worker" then -- no timer, no connection, and nobody to collect
         return nil, "the worker is leaving", "cancelled"
     end
     local record = by_key[key]
     if not record then
-        record = new_record(key, request, on_done, options)
+        record = new_record(key, request, on_done, options, about)
         by_key[key] = record
         local ok, message, word = begin(record)
         if not ok then
@@ -357,7 +359,7 @@ end
 -- A fetch for which nobody waits.
 local unheard = { __index = {
     is_waited = function() return false end,
-    ended = function(self, ...) hand_over(self.on_done, ...) end,
+    ended = function(self, ...) hand_over(self.on_done, nil, ...) end,
 } }
 
 -- Start a fetch for which nobody waits, whoever else fetches the same. `on_done` as above; what it

@@ -16,6 +16,7 @@ local RESOURCE_MAX = 2048 -- SecretId of GetSecretValue
 local STEPS_MAX = 5
 
 local KONG, SECRET, ENV = "{vault://", "$secret://", "$env://"
+local SLASH = 47
 local CONTROL = "[%z\1-\31\127]"
 
 local _M = { quote = quote }
@@ -138,7 +139,7 @@ end
 
 local function check_resource(parts)
     local resource = parts.resource
-    if not find(resource, "[^/]") then
+    if resource == "" or byte(resource, 1) == SLASH and not find(resource, "[^/]") then
         return bad("the reference names no secret")
     end
     if #resource > RESOURCE_MAX then
@@ -150,41 +151,31 @@ local function check_resource(parts)
     return parts
 end
 
-local function split(path)
-    if not find(path, "/", 1, true) then
-        return { path }, 1
+-- Where the last slash is, or nil.
+local function last_slash(path)
+    local last, at = nil, find(path, "/", 1, true)
+    while at do
+        last, at = at, find(path, "/", at + 1, true)
     end
-    local segments, count = {}, 0
-    for segment in gmatch(path .. "/", "([^/]*)/") do
-        count = count + 1
-        segments[count] = segment
-    end
-    return segments, count
+    return last
 end
 
--- Fills parts.resource and parts.key.
+-- Fills parts.resource and parts.key, which is behind the last slash, if anything is.
 local function read_path(parts, path)
-    local segments, count = split(path)
-    local whole = count == 1
-    if segments[count] == "" then
-        segments[count], count, whole = nil, count - 1, true
+    if byte(path, 1) == SLASH or find(path, "//", 1, true) then
+        return bad('the path "%s" has an empty segment; a "/" at the edge of a name is '
+            .. 'written "%%2F"', quote(path))
     end
-    for i = 1, count do
-        if segments[i] == "" then
-            return bad('the path "%s" has an empty segment; a "/" at the edge of a name is '
-                .. 'written "%%2F"', quote(path))
-        end
-        local what = (whole or i < count) and "secret's name" or "key"
-        local plain, message, word = decode(segments[i], what)
-        if not plain then
-            return nil, message, word
-        end
-        segments[i] = plain
+    local slash = last_slash(path)
+    local resource, message, word = decode(slash and sub(path, 1, slash - 1) or path,
+        "secret's name")
+    if resource and slash and slash < #path then
+        parts.key, message, word = decode(sub(path, slash + 1), "key")
     end
-    if not whole then
-        parts.key, segments[count] = segments[count], nil
+    if message then
+        return nil, message, word
     end
-    parts.resource = concat(segments, "/")
+    parts.resource = resource
     return check_resource(parts)
 end
 
@@ -196,8 +187,8 @@ end
 
 local function parse_kong(text)
     local inside = sub(text, #KONG + 1, -2)
-    local brace = match(inside, "[{}]")
-    if brace then
+    if find(inside, "{", 1, true) or find(inside, "}", 1, true) then
+        local brace = match(inside, "[{}]")
         return bad('a "%s" inside the reference is written "%%%02X"', brace, byte(brace))
     end
     local rest, version = cut(inside, "#")
@@ -221,6 +212,15 @@ local function parse_kong(text)
 end
 
 -- APISIX's grammar: no encoding, options or versions ---------------------------------------------
+
+local function split(path)
+    local segments, count = {}, 0
+    for segment in gmatch(path .. "/", "([^/]*)/") do
+        count = count + 1
+        segments[count] = segment
+    end
+    return segments, count
+end
 
 local function parse_secret(text)
     local manager, id, path = match(sub(text, #SECRET + 1), "^([^/]*)/([^/]*)/(.*)$")

@@ -38,38 +38,42 @@ function _M.configure(options)
 end
 
 -- A way: what the cache fetches one secret with, a table that is called as its load(on_done,
--- patience) and goes on as vault.fetch's options. No function of its own: variables of a light
--- thread that waits go with it where it is killed, and LuaJIT compiles none that is made each time.
--- peek: function(way) -> what another worker has fetched since; most: seconds that it may take
--- where the cache says nothing.
-local ways = { __call = function(way, on_done, patience)
+-- patience, policy) and goes on as vault.fetch's options. No function of its own: variables of a
+-- light thread that waits go with it where it is killed, and LuaJIT compiles none that is made each
+-- time. peek: function(way) -> what another worker has fetched since; most: seconds that it may
+-- take where the cache says nothing.
+local function begin(way, on_done, patience, settled)
     way.patience = patience or way.most
-    return way.vault.strategy.load(way.settled, on_done, way)
-end }
+    return way.vault.strategy.load(settled, on_done, way)
+end
 
-local function at_hand(way)
+local ways = { __call = begin, __index = { most = false, peek = function(way)
     local snapshot, good = cache:peek(way.settled)
     return good and snapshot or nil
-end
+end } }
 
 local function loading(vault, settled, most)
-    return setmetatable({ vault = vault, settled = settled, peek = at_hand, most = most }, ways)
+    local way = setmetatable({ vault = vault, settled = settled, patience = false }, ways)
+    if most then
+        way.most = most
+    end
+    return way
 end
 
-local function fetched_since(way)
+local ways_anew = { __call = begin, __index = { most = false, peek = function(way)
     return cache:newer(way.settled, way.since)
-end
+end } }
 
 -- What the cache fetches `settled` with whatever is at hand, or what another worker fetches from
 -- now on; and what is known by now.
 function _M.reloading(vault, settled)
     local known = cache:newer(settled, 0)
-    return setmetatable({ vault = vault, settled = settled, peek = fetched_since,
-                          since = known and known.fetched or 0 }, ways), known
+    return setmetatable({ vault = vault, settled = settled, patience = false,
+                          since = known and known.fetched or 0 }, ways_anew), known
 end
 
--- The whole secret: a snapshot, and what it was settled with. options: see read()
-local function snapshot_of(vault, parts, options)
+-- The whole secret: a snapshot, and what it was settled with. most, fresh: see read()
+local function snapshot_of(vault, parts, most, fresh)
     local settled, message, word = vault.strategy.settle(parts, vault.config, nil,
         vault.terms)
     if not settled then
@@ -82,11 +86,11 @@ local function snapshot_of(vault, parts, options)
     local snapshot
     if not cache then
         snapshot, message, word = vault.strategy.load(settled)
-    elseif options.fresh then
+    elseif fresh then
         snapshot, message, word = cache:fetch(settled, (_M.reloading(vault, settled)))
     else
         snapshot, message, word = cache:get(settled,
-            loading(vault, settled, options.most))
+            loading(vault, settled, most))
     end
     return snapshot, message, word, settled
 end
@@ -110,10 +114,11 @@ local function cut_out(vault, parts, settled, snapshot)
     return snapshot, value, message, word
 end
 
--- options  most: seconds that it may take where the cache says nothing; fresh: whatever is at hand
+-- most   seconds that it may take where the cache says nothing; nil, false: as long as it takes
+-- fresh  whether it is fetched whatever is at hand
 -- value, nil, nil, entry for `values` | nil, message, word; an entry too where only the cut failed
-local function read(vault, parts, options)
-    local snapshot, message, word, settled = snapshot_of(vault, parts, options)
+local function read(vault, parts, most, fresh)
+    local snapshot, message, word, settled = snapshot_of(vault, parts, most, fresh)
     if not snapshot then
         return nil, message, word
     end
@@ -123,14 +128,14 @@ local function read(vault, parts, options)
         value = value, snapshot = snapshot, last = cache and cache_of.last_use(settled, snapshot),
         entry = cache and cache.entries.items[settled.key]
             or { key = settled.key, policy = settled },
-        policy = settled, vault = vault, parts = parts,
+        policy = settled, way = parts.id and parts, slot = 0, used = true,
     }
 end
 
 -- APISIX's names hold slashes, so where the name ends only AWS knows.
-local function read_split(vault, parts, options)
+local function read_split(vault, parts, most, fresh)
     return splits:read(parts, function(one)
-        return read(vault, one, options)
+        return read(vault, one, most, fresh)
     end)
 end
 
@@ -148,8 +153,8 @@ local slow
 -- string | nil, message, word
 local function read_secret(vault, parts, text, fresh)
     local read_it = parts.id and read_split or read
-    local value, message, word, entry = read_it(vault, parts,
-        { most = held.is_outdated(text) and PATIENCE, fresh = fresh })
+    local value, message, word, entry = read_it(vault, parts, held.is_outdated(text) and PATIENCE,
+        fresh)
     if not cache then
         return value, message, word
     end

@@ -3,7 +3,8 @@
 -- For:   one entry per secret, one per miss; their texts.
 -- Never: when a snapshot is good (cache), AWS words.
 --
--- A snapshot: { payload, binary, version_id, fetched }. Without a dict there is no shelf for
+-- A snapshot: { payload, binary, version_id, fetched }, and what the cache makes of expires and
+-- good_until, which are not kept here. Without a dict there is no shelf for
 -- snapshots, and misses are this worker's own.
 --
 -- Dict: "s:" .. key -> snapshot, "n:" .. key -> miss, "f" -> when all of them were flushed.
@@ -24,8 +25,8 @@ end
 
 -- One text: the fixed fields in front, what may hold anything last.
 local function pack(snapshot)
-    return ("%.3f %s %d "):format(snapshot.fetched, snapshot.binary and "b" or "s",
-        #snapshot.version_id) .. snapshot.version_id .. snapshot.payload
+    return ("%.3f %s %d %s%s"):format(snapshot.fetched, snapshot.binary and "b" or "s",
+        #snapshot.version_id, snapshot.version_id, snapshot.payload)
 end
 
 local function unpack_snapshot(text)
@@ -35,7 +36,8 @@ local function unpack_snapshot(text)
     local fetched, kind, length, at = text:match("^(%d+%.%d+) ([bs]) (%d+) ()")
     local over = fetched and at + length
     return fetched and { fetched = tonumber(fetched), binary = kind == "b",
-                         version_id = text:sub(at, over - 1), payload = text:sub(over) }
+                         version_id = text:sub(at, over - 1), payload = text:sub(over),
+                         expires = 0, good_until = 0 } -- room for what the cache adds
 end
 
 -- Seconds as the dict takes them: 0 is for good.
@@ -55,6 +57,20 @@ function methods:put(key, snapshot, seconds, name)
     end
 end
 
+-- The same where there is none yet: whether that was so.
+function methods:add(key, snapshot, seconds, name)
+    if not self.dict then
+        return true
+    end
+    local ok, err = self.dict:safe_add("s:" .. key, pack(snapshot), lifetime(seconds))
+    if err == "exists" then
+        return false
+    elseif not ok then
+        self.on_full(name)
+    end
+    return true
+end
+
 -- The snapshot, or nil.
 function methods:get(key)
     return self.dict and unpack_snapshot(self.dict:get("s:" .. key))
@@ -62,12 +78,8 @@ end
 
 -- Keep what is there for `seconds` more; where the dict has lost it, what this worker has.
 function methods:keep(key, snapshot, seconds, name)
-    if not self.dict or self.dict:expire("s:" .. key, lifetime(seconds)) then
-        return
-    end
-    local ok, err = self.dict:safe_add("s:" .. key, pack(snapshot), lifetime(seconds))
-    if not ok and err ~= "exists" then
-        self.on_full(name)
+    if self.dict and not self.dict:expire("s:" .. key, lifetime(seconds)) then
+        self:add(key, snapshot, seconds, name)
     end
 end
 

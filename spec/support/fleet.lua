@@ -255,7 +255,7 @@ function methods:get(worker, name, changes)
         end
         call(self, "get", { name })
         local result, message, word = answer(self, "get", { name })
-        return on_done(result, message, word), message, word
+        return on_done(result, message, word, policy), message, word
     end)
 end
 

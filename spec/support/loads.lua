@@ -30,11 +30,11 @@ end
 -- payload has a VersionId of its own.
 function _M.loader(payload, message, word)
     local self = { calls = 0 }
-    function self.load(on_done, patience)
+    function self.load(on_done, patience, policy)
         self.calls, self.patience = self.calls + 1, patience
         local result = payload and { payload = payload, binary = self.binary or false,
                                      version_id = self.version_id or version_of(payload) }
-        return on_done(result, message, word), message, word
+        return on_done(result, message, word, policy), message, word
     end
     return self
 end

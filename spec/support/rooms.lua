@@ -45,18 +45,18 @@ function _M.aws()
         end
         return aws.versions[text]
     end
-    function aws.get(key, request, on_done, options)
+    function aws.get(key, request, on_done, options, about)
         aws.asked[#aws.asked + 1] = request
         request.key, aws.options = key, options
         local secret = aws.secrets[request.secret_id] or "not_found"
-        local text = type(secret) == "table" and secret[request.stage]
+        local text = type(secret) == "table" and secret[request.terms.stage]
         if text then
             return on_done({ payload = text, binary = secret.binary or false,
-                             version_id = version_of(text) })
+                             version_id = version_of(text) }, nil, nil, about)
         end
         local word = type(secret) == "string" and secret or "not_found"
         local message = ('planted %s of "%s"'):format(word, request.secret_id)
-        return on_done(nil, message, word), message, word
+        return on_done(nil, message, word, about), message, word
     end
     function aws.start(request, on_done)
         aws.asked[#aws.asked + 1] = request

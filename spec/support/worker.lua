@@ -78,7 +78,7 @@ local function answer(self, request)
         end
         return { entries = entries, attempts = 1 }
     end
-    local entry = entry_of(self, request.secret_id, request.stage)
+    local entry = entry_of(self, request.secret_id, request.terms.stage)
     if entry.word then
         return nil, entry.message, entry.word
     end
@@ -88,7 +88,7 @@ end
 
 local function ask(self, request)
     table.insert(self.aws.asked, { names = request.batch or { request.secret_id },
-                                   stage = request.stage, batch = request.batch ~= nil })
+                                   stage = request.terms.stage, batch = request.batch ~= nil })
 end
 
 -- vault.core with an engine that asks `self`.
