@@ -7,7 +7,7 @@ local rooms = require "spec.support.rooms"
 
 describe("aws by a vault's terms", function()
     local FIELDS = { "resource", "key", "group", "region", "stage", "ttl", "timeout",
-                     "endpoint_url", "access_key_id", "batchable", "exact", "may_cache",
+                     "neg_ttl", "endpoint_url", "access_key_id", "batchable", "exact", "may_cache",
                      "may_retry", "base64_decode", "resurrect_ttl", "role_session_name" }
     local ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-a1b2c3"
     local aws, restore, variables, entity
@@ -49,10 +49,36 @@ describe("aws by a vault's terms", function()
         settle({ resource = ARN }, first)
         settle(first, { resource = "app", config = { ttl = 5, region = "us-east-1" } })
         settle({ resource = "app", config = { ttl = 5 } }, first)
+        local options = { ttl = 5, neg_ttl = 1, resurrect_ttl = 0, base64_decode = true,
+                          region = "eu-west-1" }
+        local made = settle({ resource = "app", config = options },
+            { resource = "app2", config = options })
+        assert.same({ nil, 5, "app2" }, { rawget(made, "ttl"), made.ttl, made.resource })
+        for option in pairs(options) do -- each of them matters
+            local others = { ttl = 7, neg_ttl = 2, resurrect_ttl = 9, base64_decode = false,
+                             region = "us-east-1" }
+            local changed = setmetatable({ [option] = others[option] }, { __index = options })
+            settle({ resource = "app", config = options },
+                { resource = "app2", config = changed })
+            settle({ resource = "app", config = options },
+                { resource = "app2", config = { [option] = options[option] } })
+        end
+        settle({ resource = "app", config = { ttl = 5 } },
+            { resource = "app", config = { ttl = 5 }, version = 2 })
         settle(first, { resource = "app", stage = "AWSPENDING" })
         settle({ resource = "app", stage = "AWSPENDING" }, first)
         assert.is_nil(settle(first, { resource = "other" }))
         assert.is_nil(settle(first, { resource = "app", version = 3 }))
+    end)
+
+    it("keeps so many of different options, and no more", function()
+        local terms = {}
+        for ttl = 1, 150 do
+            local parts = { resource = "app", config = { ttl = ttl } }
+            assert.equal(ttl, aws.settle(parts, entity, nil, terms).ttl)
+            assert.equal(ttl, aws.settle(parts, entity, nil, terms).ttl)
+        end
+        assert.equal(100, terms.count)
     end)
 
     it("keeps no secret's own fields in them", function()

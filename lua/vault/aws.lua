@@ -154,11 +154,12 @@ local function settle_anew(parts, entity, getenv)
     return settled
 end
 
--- What all secrets of a vault have in common -----------------------------------------------------
--- But for those that an ARN or options of their own make special: terms, a list by version (1, 2)
--- of { allow, metatable }. A secret's own fields stand before those of the metatable.
+-- What many secrets of a vault have in common ----------------------------------------------------
+-- Those of the same version and options, but for ARNs: terms, a table of { allow, metatable } by
+-- version and options. A secret's own fields stand before those of the metatable.
 
 local SPECIFIC = { resource = true, key = true, origin = true }
+local TERMS_MOST = 100 -- of one vault: who has more different options pays for it
 
 local function terms_of(settled, entity)
     local common = {}
@@ -184,19 +185,31 @@ local function settle_by(terms, resource)
     return settled
 end
 
--- Under which version the terms of `parts` are kept, or nil where they are its own.
-local function version_of(parts)
-    if parts.config or parts.stage or parts.resource:sub(1, 4) == "arn:" then
+-- Under which name the terms of `parts` are kept, or nil where they are its own.
+local function name_of_terms(parts)
+    local options = parts.config
+    if parts.stage or parts.resource:sub(1, 4) == "arn:" then
         return nil
+    elseif not options then
+        return parts.version or 1
     end
-    return parts.version or 1
+    return ("%d %.17g %.17g %.17g %s %s"):format(parts.version or 1, options.ttl or -1,
+        options.neg_ttl or -1, options.resurrect_ttl or -1, options.region or "",
+        tostring(options.base64_decode))
+end
+
+local function keep_terms(terms, name, settled, entity)
+    local count = terms.count or 0
+    if count < TERMS_MOST then
+        terms[name], terms.count = terms_of(settled, entity), count + 1
+    end
 end
 
 -- What the fetch of `parts` (of vault.reference) goes by; pure.
 --
 -- getenv   nil: vault.environment's
 -- terms    nil, or a table that belongs to `entity`, which stays as it is: what is settled for one
---          secret is kept there for the next
+--          secret is kept there for the next; then the options are vault.reference's
 --
 -- settled   vault.config's, and key: what selects the bytes, hashed; group: what it has in common
 --           with others that one call can fetch, hashed; terms: the engine's; batchable: whether
@@ -204,17 +217,17 @@ end
 --           may_retry: function(word) -> boolean
 -- nil, message, word   "bad_reference", "bad_config", "refused"
 function _M.settle(parts, entity, getenv, terms)
-    local version = terms and version_of(parts)
-    if version and terms[version] then
-        return settle_by(terms[version], parts.resource)
+    local name = terms and name_of_terms(parts)
+    if name and terms[name] then
+        return settle_by(terms[name], parts.resource)
     end
     entity = entity or {}
     local settled, message, word = settle_anew(parts, entity, getenv or environment.get)
     if not settled then
         return nil, message, word
     end
-    if version and environment.is_settled() then
-        terms[version] = terms_of(settled, entity)
+    if name and environment.is_settled() then
+        keep_terms(terms, name, settled, entity)
     end
     return settled
 end
