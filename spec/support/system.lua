@@ -155,6 +155,8 @@ local function loopback(port)
     return address
 end
 
+local given = {} -- ports that free_port has given out
+
 -- A TCP port on 127.0.0.1 that nobody listens on at this moment.
 function _M.free_port()
     local fd = C.socket(AF_INET, SOCK_STREAM, 0)
@@ -162,7 +164,12 @@ function _M.free_port()
     assert(C.bind(fd, address, ffi.sizeof(address)) == 0, "no free port")
     C.getsockname(fd, address, ffi.new("unsigned int[1]", ffi.sizeof(address)))
     C.close(fd)
-    return address.port % 256 * 256 + math.floor(address.port / 256)
+    local port = address.port % 256 * 256 + math.floor(address.port / 256)
+    if given[port] then -- whoever has it from here may not listen yet
+        return _M.free_port()
+    end
+    given[port] = true
+    return port
 end
 
 -- Whether somebody listens on `port` of 127.0.0.1.
