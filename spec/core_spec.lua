@@ -250,6 +250,9 @@ describe("sha256", function()
     for _, row in ipairs(VECTORS) do
         it(("of %d bytes"):format(#row[1]), function()
             assert.equal(row[2], core.sha256(row[1]))
+            assert.equal(row[2], (core.sha256(row[1], true):gsub(".", function(byte)
+                return ("%02x"):format(byte:byte())
+            end)))
         end)
     end
 

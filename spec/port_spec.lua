@@ -97,6 +97,20 @@ describe("the port", function()
         ]])
     end)
 
+    it("takes what requests have in common from a table of its own", function()
+        assert.equal("done", run [[
+            local terms = request(nil, { timeout = "not read", secret_id = 7 })
+            for _, id in ipairs { "x", "y" } do
+                assert(port:submit({ secret_id = id, timeout = 5, terms = terms }, settings))
+                assert(select(2, take()).payload)
+            end
+            assert(core.run({ secret_id = "x", terms = terms }, settings))
+            local result, _, word = core.run({ secret_id = "x", region = "us-east-1",
+                terms = { region = "NONE", endpoint_url = terms.endpoint_url } }, settings)
+            assert(not result and word == "bad_config", word)
+        ]])
+    end)
+
     it("raises for requests that are none, and nothing is under way then", function()
         assert.equal("done", run [[
             for _, bad in ipairs {
@@ -105,6 +119,7 @@ describe("the port", function()
                 { secret_id = "x", timeout = "5" }, { secret_id = "x", stage = 7 },
                 { secret_id = "x", region = {} }, { secret_id = "x", endpoint_url = true },
                 { secret_id = "x", region = "a\0b" }, { secret_id = "x", stage = "a\0b" },
+                { secret_id = "x", terms = "t" }, { secret_id = "x", terms = { region = 7 } },
             } do
                 raises(function() port:submit(bad, settings) end)
                 raises(function() core.run(bad, settings) end)
