@@ -18,12 +18,6 @@
 
 #define IDLE_MS (3600 * 1000)
 
-/* With so many under way the next thing to do is not far, be it an answer or another fetch. For
- * this moment nobody wakes the thread, which costs both sides more than to take up what came in it
- * at once. Where nothing came the thread waits for a wake-up again. */
-#define LINGER_LEAST 4
-#define LINGER_MS    1
-
 struct engine {
     pthread_mutex_t lock; /* incoming, stop, waits */
     struct vault_queue incoming;
@@ -61,7 +55,7 @@ static void deliver(struct engine *self)
 }
 
 /* False where the thread is to end. */
-static bool take_up(struct engine *self, bool *came)
+static bool take_up(struct engine *self)
 {
     struct vault_job *job, *next;
     bool stop;
@@ -75,38 +69,31 @@ static bool take_up(struct engine *self, bool *came)
     for (; job; job = next) {
         next = job->next;
         vault_loop_add(self->loop, job);
-        *came = true;
     }
     return !stop;
 }
 
-/* Whether there is nothing to take up. Who sends something in from now on wakes the thread, unless
- * it only lingers. */
-static bool may_wait(struct engine *self, bool lingers)
+static bool may_wait(struct engine *self)
 {
-    bool nothing;
+    bool waits;
 
     pthread_mutex_lock(&self->lock);
-    nothing = !self->incoming.first && !self->stop;
-    self->waits = nothing && !lingers;
+    waits = self->waits = !self->incoming.first && !self->stop;
     pthread_mutex_unlock(&self->lock);
-    return nothing;
+    return waits;
 }
 
 static void *run(void *at)
 {
     struct engine *self = at;
-    bool came = false;
 
     vault_thread_enter();
-    while (take_up(self, &came)) {
+    while (take_up(self)) {
         int wait_ms = vault_loop_work(self->loop, IDLE_MS);
-        bool lingers;
 
         deliver(self);
-        lingers = came && wait_ms > LINGER_MS && atomic_load(&self->under_way) >= LINGER_LEAST;
-        came =
-            may_wait(self, lingers) && vault_loop_wait(self->loop, lingers ? LINGER_MS : wait_ms);
+        if (may_wait(self))
+            vault_loop_wait(self->loop, wait_ms);
     }
     vault_thread_leave();
     return NULL;

@@ -327,10 +327,8 @@ int vault_loop_work(struct vault_loop *loop, int most_ms)
     return resume(loop, most_ms);
 }
 
-bool vault_loop_wait(struct vault_loop *loop, int most_ms)
+void vault_loop_wait(struct vault_loop *loop, int most_ms)
 {
-    int happened = 0;
-
     struct curl_waitfd watched[PROGRAMS_WATCHED];
     unsigned count = 0;
 
@@ -340,8 +338,7 @@ bool vault_loop_wait(struct vault_loop *loop, int most_ms)
                                                     .events = CURL_WAIT_POLLIN};
     if (loop->programs > PROGRAMS_WATCHED && most_ms > PROGRAM_LOOK_MS)
         most_ms = PROGRAM_LOOK_MS;
-    curl_multi_poll(loop->multi, watched, count, most_ms, &happened);
-    return happened > 0;
+    curl_multi_poll(loop->multi, watched, count, most_ms, NULL);
 }
 
 void vault_loop_turn(struct vault_loop *loop, int most_ms)

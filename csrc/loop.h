@@ -58,9 +58,8 @@ size_t vault_loop_busy(const struct vault_loop *loop);
  * the network. */
 int vault_loop_work(struct vault_loop *loop, int most_ms);
 
-/* Wait for the network, for a wake-up, or for `most_ms`; whether it was the network, or a program
- * that a fetch waits for. */
-bool vault_loop_wait(struct vault_loop *loop, int most_ms);
+/* Wait for the network, for a wake-up, or for `most_ms`. */
+void vault_loop_wait(struct vault_loop *loop, int most_ms);
 
 /* Both, but no waiting in the turn in which the last job is done. */
 void vault_loop_turn(struct vault_loop *loop, int most_ms);

@@ -160,7 +160,7 @@ static void test_wake_up(void **state)
     close(reader);
 }
 
-/* While many are under way nobody wakes the thread for each. */
+/* Each must be taken up, whatever the thread is doing for the others. */
 static void test_one_more_of_many(void **state)
 {
     struct vault_port *port = open_port();
@@ -171,7 +171,7 @@ static void test_one_more_of_many(void **state)
     for (uint64_t i = 9; i <= 20; i++) {
         submit(port, "db", good.url);
         assert_int_equal(take_value(port), i);
-        rest_ms(i % 2 ? 3 : 0); /* when it lingers no longer, and when it still does */
+        rest_ms(i % 2 ? 3 : 0); /* when it waits, and when it may not yet */
     }
     vault_port_close(port);
 }
