@@ -1,7 +1,7 @@
 /* test_port - what is finished, on its way to a Lua VM.
  *
  * For:   order and numbers; when the wake-up rings; the end of a port before that of its fetches;
- *        fork.
+ *        fork; lost memory.
  * Never: the engine (test_io_thread).
  */
 #include <stdarg.h>
@@ -150,6 +150,26 @@ static void test_fork(void **state)
     close_port(port);
 }
 
+static void test_no_memory(void **state)
+{
+    struct vault_port *port = NULL;
+    struct vault_job *job;
+
+    (void)state;
+    (void)vault_alloc_fail(1);
+    assert_int_equal(vault_port_make(&port), VAULT_NO_MEMORY);
+    (void)vault_alloc_fail(0);
+    assert_null(port);
+    /* What is under way needs none to come home. */
+    port = make_port();
+    job = finished(port, NULL);
+    (void)vault_alloc_fail(1);
+    deliver(job, 1);
+    assert_int_equal(take(port), 1);
+    assert_int_equal(vault_alloc_fail(0), 0);
+    close_port(port);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_when_it_rings),
         cmocka_unit_test(test_end_before_its_fetches),
         cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
