@@ -307,7 +307,7 @@ describe("resolve holds", function()
         -- By chance it may give up each time.
         it("as the hot case, though cold calls come first", function()
             local linktype
-            for _ = 1, 3 do
+            for _ = 1, 10 do
                 linktype = linktype or linktype_after_cold_calls(one.resolve.get)
             end
             assert.equal("return", linktype)
