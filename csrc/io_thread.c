@@ -218,11 +218,10 @@ enum vault_status vault_port_submit(struct vault_port *port,
                                     const struct vault_engine_settings *settings, uint64_t *number,
                                     struct vault_message *why)
 {
+    pid_t process = vault_port_adopt(port);
     enum vault_status status;
     struct vault_job *job;
-    pid_t process;
 
-    process = vault_port_adopt(port);
     status = engine && engine_in == process ? VAULT_OK : start_engine(settings, why);
     if (status != VAULT_OK)
         return status;

@@ -24,7 +24,7 @@
  * has no such pages. */
 static _Atomic pid_t *kept;
 
-static void map_known(void)
+static void map_kept(void)
 {
 #ifdef MADV_WIPEONFORK
     void *page =
@@ -44,7 +44,7 @@ pid_t vault_process_id(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pid_t process;
 
-    pthread_once(&once, map_known);
+    pthread_once(&once, map_kept);
     process = kept ? *kept : 0;
     if (process == 0) {
         process = getpid();

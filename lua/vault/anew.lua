@@ -42,7 +42,7 @@ end
 
 -- The parts and the vault of what is held of `text`; nil where that is of none.
 local function origin_of(text, found)
-    local parts = found and found.policy and (found.way or reference_of.parse(text))
+    local parts = found and found.policy and (found.split or reference_of.parse(text))
     return parts, parts and vaults.find(parts)
 end
 

@@ -4,13 +4,13 @@
 --        nothing.
 -- Never: how a value is had (resolve), when a snapshot is good (cache).
 --
--- reference -> { value, snapshot, entry, last, policy, way, slot, used }: last is when the snapshot
--- stops to serve this reference, renewed or not; entry is the cache's, or as good as that. spoilt:
--- the value is of a version before the snapshot's. outdated: its vault has another config since,
--- and a stand-in is in the place of the snapshot: this one, which all have that are outdated by the
--- same change, or after a refusal one of its own; failure: what the new config came to, { message,
--- word }. An environment variable has a prefix instead of
--- policy. way: the parts that one way of splitting a path makes of the reference, or nothing true.
+-- reference -> { value, snapshot, entry, last, policy, split, slot, used }: last is when the
+-- snapshot stops to serve this reference, renewed or not; entry is the cache's, or as good as that;
+-- split: the parts that one split of a path makes of the reference, or nothing true. spoilt: the
+-- value is of a version before the snapshot's. outdated: its vault has another config since, and a
+-- stand-in is in the place of the snapshot: this one, which all have that are outdated by the same
+-- change, or after a refusal one of its own; failure: what the new config came to, { message, word
+-- }. An environment variable has a prefix instead of policy.
 
 local bounded = require "vault.bounded"
 local cache_of = require "vault.cache"

@@ -47,7 +47,7 @@ local function begin(way, on_done, patience, settled)
     return way.vault.strategy.load(settled, on_done, way)
 end
 
-local ways = { __call = begin, __index = { most = false, peek = function(way)
+local ways = { __call = begin, __index = { peek = function(way)
     local snapshot, good = cache:peek(way.settled)
     return good and snapshot or nil
 end } }
@@ -60,7 +60,7 @@ local function loading(vault, settled, most)
     return way
 end
 
-local ways_anew = { __call = begin, __index = { most = false, peek = function(way)
+local ways_anew = { __call = begin, __index = { peek = function(way)
     return cache:newer(way.settled, way.since)
 end } }
 
@@ -128,7 +128,7 @@ local function read(vault, parts, most, fresh)
         value = value, snapshot = snapshot, last = cache and cache_of.last_use(settled, snapshot),
         entry = cache and cache.entries.items[settled.key]
             or { key = settled.key, policy = settled },
-        policy = settled, way = parts.id and parts, slot = 0, used = true,
+        policy = settled, split = parts.id and parts, slot = 0, used = true,
     }
 end
 

@@ -150,7 +150,7 @@ end
 local function start(share)
     local file = system.write(("%s/texts%d"):format(world.folder, share), texts(share))
     return gateway.start {
-        env = world:env(share), preload = world.library, timeout = 60, server = SERVER,
+        env = world:env(share), preload = world.resolver, timeout = 60, server = SERVER,
         init = "init_timeout = 120, " .. world:entities(), http = "lua_shared_dict seen 1m;",
         before_init = ASK:format(file), after_init = AFTER_INIT:format(names(true)),
         init_worker = [[
@@ -166,7 +166,7 @@ local function run_commands()
     for number, row in ipairs(faults.ROWS) do
         references[number] = { "aws/" .. secret_of(row, { "command" }) .. "/name",
             env = world:env(row.share, {
-                LD_PRELOAD = world.library, KONG_VAULT_AWS_TIMEOUT = tostring(row.timeout),
+                LD_PRELOAD = world.resolver, KONG_VAULT_AWS_TIMEOUT = tostring(row.timeout),
                 AWS_ENDPOINT_URL_SECRETS_MANAGER = world.urls[number] }) }
     end
     for number, answer in ipairs(command.get(references)) do

@@ -180,7 +180,7 @@ end
 
 local function make_resolver(self)
     self.left = self.folder .. "/left"
-    self.library = preload.build(self.folder, "resolver", ([['-DLEFT="%s"']]):format(self.left))
+    self.resolver = preload.build(self.folder, "resolver", ([['-DLEFT="%s"']]):format(self.left))
 end
 
 -- A world in which all is well. names: "one,two", the secrets that are asked for.
