@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "registers.h"
+
 #ifdef __has_feature
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define IS_SANITIZED
@@ -218,6 +220,7 @@ void vault_arena_give(void *memory)
         return;
     block = (struct block *)memory - 1;
     explicit_bzero(memory, block->size);
+    vault_registers_clear();
     give(block);
 }
 

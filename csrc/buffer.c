@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 
 #include "arena.h"
+#include "registers.h"
 
 #define BUFFER_FIRST_ROOM 256
 
@@ -59,6 +60,7 @@ char *vault_copy(const char *bytes, size_t length)
     copy = vault_alloc(length + 1);
     if (copy && length)
         memcpy(copy, bytes, length);
+    vault_registers_clear();
     return copy;
 }
 
@@ -66,6 +68,7 @@ void vault_wipe(void *memory, size_t size)
 {
     if (memory)
         explicit_bzero(memory, size);
+    vault_registers_clear();
 }
 
 int vault_equal(const void *left, const void *right, size_t size)

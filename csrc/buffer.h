@@ -22,7 +22,8 @@ void vault_free(void *memory);
 /* A NUL-ended copy of `length` bytes, or NULL. Free with vault_free. */
 char *vault_copy(const char *bytes, size_t length) __attribute__((warn_unused_result));
 
-/* Set `size` bytes to zero in a way no compiler may leave out. */
+/* Set `size` bytes to zero in a way no compiler may leave out, and the registers that may hold some
+ * of them. */
 void vault_wipe(void *memory, size_t size);
 
 /* 1 where the `size` bytes are equal, else 0, in a time that does not depend on them. */

@@ -10,6 +10,7 @@
 
 #include "arena.h"
 #include "buffer.h"
+#include "registers.h"
 
 extern char **environ;
 
@@ -32,14 +33,12 @@ static const char *value_in(const char *entry, const char *name, size_t length)
 const char *vault_environment_get(const struct vault_environment *environment, const char *name)
 {
     size_t length = strlen(name);
-    const char *value;
+    const char *value = NULL;
 
-    for (size_t i = 0; environment && i < environment->count; i++) {
+    for (size_t i = 0; environment && i < environment->count && !value; i++)
         value = value_in(environment->entries[i], name, length);
-        if (value)
-            return value;
-    }
-    return NULL;
+    vault_registers_clear();
+    return value;
 }
 
 const char *vault_environment_set(const struct vault_environment *environment, const char *name)
@@ -130,6 +129,7 @@ static enum vault_status new_over(const char *const *upper, const char *const *l
     }
 out:
     vault_environment_free(environment);
+    vault_registers_clear();
     return status;
 }
 

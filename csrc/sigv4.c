@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "digest.h"
+#include "registers.h"
 #include "sigv4_canonical.h"
 #include "sigv4_keys.h"
 #include "sigv4_shape.h"
@@ -379,5 +380,6 @@ enum vault_status vault_sigv4_sign(struct vault_signer *signer,
     if (!signer->shape.length)
         vault_buffer_clear(&signer->canonical);
     signer->to_sign.length = signer->lines.length = 0; /* hold no secret */
+    vault_registers_clear();
     return status;
 }
