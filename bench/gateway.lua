@@ -12,8 +12,8 @@ local median = require("bench.support.rounds").median
 local node = require "bench.support.node"
 local system = require "spec.support.system"
 
-local ROUNDS = 9
-local ROUND_SECONDS = 0.3
+local ROUNDS = 31
+local ROUND_SECONDS = 0.1
 local SERVER_PID = assert(tonumber(os.getenv("VAULT_BENCH_SERVER")),
     "VAULT_BENCH_SERVER names no process")
 
