@@ -23,7 +23,7 @@ static bool holds_text(void)
     const size_t part = 8;
 
     for (size_t at = 0; at + part <= strlen(REGISTER_TEXT); at += part)
-        if (memmem(seen, REGISTER_BYTES, REGISTER_TEXT + at, part))
+        if (memmem(seen, REGISTER_BYTES, &REGISTER_TEXT[at], part))
             return true;
     return false;
 }
