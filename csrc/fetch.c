@@ -14,6 +14,7 @@
 
 #define TIMEOUT_MAX_MS 3600000
 #define ERRAND_MS      30000 /* longer than any source takes by its own limits */
+#define RETRY_LEAST_MS 10    /* in less AWS answers nobody: a retry would only be a call more */
 /* The year 3000: no clock is right there, and close to 9999 nothing could be signed any more. */
 #define DATE_MAX INT64_C(32503680000)
 
@@ -192,7 +193,7 @@ static enum vault_fetch_state read_answer(struct vault_fetch *fetch, struct vaul
         return VAULT_FETCH_IDENTIFY;
     pause = vault_retry_pause(&fetch->retry, fetch->world->budget, fetch->status,
                               exchange->retry_after_ms);
-    if (pause >= 0 && now.monotonic_ms + pause >= fetch->deadline) {
+    if (pause >= 0 && now.monotonic_ms + pause + RETRY_LEAST_MS > fetch->deadline) {
         vault_retry_forgo(&fetch->retry, fetch->world->budget);
         pause = -1;
     }

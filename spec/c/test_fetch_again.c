@@ -123,7 +123,7 @@ static void test_deadline_in_the_exchange(void **state)
     close_stage(&stage);
 }
 
-/* A pause that would end at or after the deadline is not begun, and nothing is drawn for it. */
+/* A pause after which less than 10 ms were left is not begun, and nothing is drawn for it. */
 static void test_deadline_before_the_pause(void **state)
 {
     struct stage stage;
@@ -132,12 +132,12 @@ static void test_deadline_before_the_pause(void **state)
     (void)state;
     open_stage(&stage, NULL);
     stage.bits = UINT32_MAX; /* 999 ms */
-    fetch = open_within(&stage, 999);
+    fetch = open_within(&stage, 1008);
     assert_int_equal(drive(&stage, fetch, &throttled, 1), VAULT_THROTTLED);
     assert_int_equal(stage.pauses, 0);
     assert_int_equal(stage.budget.tokens, 500);
     vault_fetch_free(fetch);
-    fetch = open_within(&stage, 1000);
+    fetch = open_within(&stage, 1009);
     assert_int_equal(drive(&stage, fetch, (struct answer[]){throttled, good}, 2), VAULT_OK);
     assert_int_equal(stage.pauses, 1);
     vault_fetch_free(fetch);
