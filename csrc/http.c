@@ -78,10 +78,12 @@ static size_t on_header(char *line, size_t size, size_t count, void *at)
     char text[64] = "";
 
     transfer->header_bytes += length;
-    if (transfer->header_bytes > HEADER_BYTES_MAX) {
+    if (transfer->header_bytes > HEADER_BYTES_MAX)
         transfer->refused = VAULT_TOO_LARGE;
+    else if (memchr(line, '\0', length)) /* libcurl looks for it since 7.84 */
+        transfer->refused = VAULT_BAD_RESPONSE;
+    if (transfer->refused != VAULT_OK)
         return 0;
-    }
     if (length == 0 || !strchr("HDdXx", *line)) /* none of the following */
         return length;
     /* A status line: what an interim answer said before is not the answer's. */
@@ -314,6 +316,11 @@ static enum vault_status outcome_of(const struct vault_transfer *transfer, CURLc
     if (outcome == VAULT_RESOLVE_FAILED && code == CURLE_OPERATION_TIMEDOUT &&
         !strstr(text, "esolving"))
         outcome = VAULT_TIMEOUT;
+    /* libcurl before 7.87 tells of a connection that broke in the handshake by its text alone. */
+    if (outcome == VAULT_TLS_FAILED && code == CURLE_SSL_CONNECT_ERROR &&
+        (strstr(text, "SSL_connect: SSL_ERROR_SYSCALL") ||
+         strstr(text, "SSL_connect: Connection reset")))
+        outcome = VAULT_CONNECTION_LOST;
     if ((outcome == VAULT_CONNECT_FAILED || outcome == VAULT_RESOLVE_FAILED) &&
         used_proxy(transfer))
         outcome = VAULT_PROXY_FAILED;
@@ -334,6 +341,8 @@ static void say_why(const struct vault_transfer *transfer, const char *text)
                           transfer->exchange->answer.limit);
     else if (outcome == VAULT_BAD_ENDPOINT && transfer->refused == outcome)
         vault_message_add(&why, "this address may not be asked over plain HTTP");
+    else if (outcome == VAULT_BAD_RESPONSE && transfer->refused == outcome)
+        vault_message_add(&why, "a header of the answer holds a NUL byte");
     else
         vault_message_quote(&why, text, strlen(text), WHY_SHOWN);
     if (transfer->proxy)

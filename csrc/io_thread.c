@@ -153,13 +153,16 @@ static enum vault_status start_engine(const struct vault_engine_settings *settin
 static void stop_engine(void)
 {
     struct engine *self = engine;
+    struct vault_thread_deaf deaf;
 
     pthread_mutex_lock(&self->lock);
     self->stop = true;
     pthread_mutex_unlock(&self->lock);
     vault_loop_wake(self->loop);
     pthread_join(self->thread, NULL);
+    vault_thread_deafen(&deaf);
     vault_loop_free(self->loop);
+    vault_thread_hear(&deaf);
     deliver(self);
     engine = NULL;
     pthread_mutex_destroy(&self->lock);
@@ -244,8 +247,11 @@ enum vault_status vault_engine_run(const struct vault_fetch_request *request,
 {
     struct vault_loop *loop = NULL;
     struct vault_job *job = NULL;
-    enum vault_status status = new_loop(settings, false, &loop, why);
+    struct vault_thread_deaf deaf;
+    enum vault_status status;
 
+    vault_thread_deafen(&deaf);
+    status = new_loop(settings, false, &loop, why);
     if (status == VAULT_OK)
         status = new_job(request, loop, NULL, &job);
     if (status == VAULT_OK) {
@@ -256,5 +262,6 @@ enum vault_status vault_engine_run(const struct vault_fetch_request *request,
         vault_free(job);
     }
     vault_loop_free(loop);
+    vault_thread_hear(&deaf);
     return status;
 }

@@ -7,9 +7,10 @@
 
 #include "arena.h"
 
+#include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #define STACK_BYTES (512 * 1024)
 
@@ -44,4 +45,38 @@ void vault_thread_enter(void)
 void vault_thread_leave(void)
 {
     vault_arena_leave();
+}
+
+static bool pipe_waits(void)
+{
+    sigset_t waiting;
+
+    return sigpending(&waiting) == 0 && sigismember(&waiting, SIGPIPE) == 1;
+}
+
+static void pipe_alone(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGPIPE);
+}
+
+void vault_thread_deafen(struct vault_thread_deaf *deaf)
+{
+    sigset_t set;
+
+    pipe_alone(&set);
+    deaf->waited = pipe_waits();
+    pthread_sigmask(SIG_BLOCK, &set, &deaf->mask);
+}
+
+void vault_thread_hear(const struct vault_thread_deaf *deaf)
+{
+    const struct timespec at_once = {0};
+    sigset_t set;
+
+    pipe_alone(&set);
+    while (!deaf->waited && pipe_waits())
+        if (sigtimedwait(&set, NULL, &at_once) < 0 && errno != EINTR)
+            break;
+    pthread_sigmask(SIG_SETMASK, &deaf->mask, NULL);
 }

@@ -1,13 +1,15 @@
 /* thread - a thread inside somebody else's program.
  *
  * For:   starting one so that nginx does not notice: its signals, its pin to a processor; memory
- *        that it need not ask all others for.
+ *        that it need not ask all others for; a caller's thread that SIGPIPE must not reach.
  * Never: what the thread does.
  */
 #ifndef VAULT_THREAD_H
 #define VAULT_THREAD_H
 
 #include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
 
 /* Start a thread that gets no signals, with a small stack. 0, or an errno. `run` begins with
  * vault_thread_enter and ends with vault_thread_leave. */
@@ -16,5 +18,17 @@ int vault_thread_start(pthread_t *thread, void *(*run)(void *), void *at);
 /* The calling thread may run wherever the machine or the container lets it. */
 void vault_thread_enter(void);
 void vault_thread_leave(void);
+
+/* What was before; the same for vault_thread_hear. */
+struct vault_thread_deaf {
+    sigset_t mask;
+    bool waited; /* a SIGPIPE waited already, and is not ours */
+};
+
+/* Between these two no SIGPIPE reaches the calling thread, whoever's handler it has. libcurl before
+ * 7.87 has OpenSSL write to connections that the other side has closed, and nginx does not ignore
+ * the signal yet while it runs init_by_lua. */
+void vault_thread_deafen(struct vault_thread_deaf *deaf);
+void vault_thread_hear(const struct vault_thread_deaf *deaf);
 
 #endif

@@ -88,9 +88,13 @@ static enum vault_status call_briefly(const char *url, long connect_ms, int64_t 
     return outcome;
 }
 
+/* Before 7.87 libcurl waits for its resolver, however long that takes (README, "It needs"). */
+#define HANGS (LIBCURL_VERSION_NUM < 0x075700)
+
 static void test_resolving(void **state)
 {
     (void)state;
+    atomic_store(&may_go, HANGS);
     assert_int_equal(call_briefly("http://nosuch.test/", 3000, 3000), VAULT_RESOLVE_FAILED);
     assert_int_equal(call_briefly("http://hang.test/", 3000, 100), VAULT_RESOLVE_FAILED);
     assert_int_equal(call_briefly("http://hang.test/", 100, 3000), VAULT_RESOLVE_FAILED);
@@ -176,5 +180,7 @@ int main(void)
         cmocka_unit_test(test_handshakes),
     };
 
+    /* libcurl before 7.87 has OpenSSL write to connections that were reset. */
+    (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, start_http, NULL);
 }

@@ -1,6 +1,7 @@
 /* test_thread - a thread inside somebody else's program.
  *
- * For:   its signals, its stack, its processors, and that its starter keeps its own.
+ * For:   its signals, its stack, its processors, and that its starter keeps its own; a thread that
+ *        SIGPIPE does not reach for a while.
  * Never: what the engine's thread does (test_io_thread).
  */
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "child.h"
 #include "thread.h"
 
 struct seen {
@@ -81,10 +83,67 @@ static void test_thread(void **state)
     assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
+static bool pipe_waits(void)
+{
+    sigset_t waiting;
+
+    return sigpending(&waiting) == 0 && sigismember(&waiting, SIGPIPE) == 1;
+}
+
+static bool pipe_is_blocked(void)
+{
+    sigset_t mask;
+
+    return pthread_sigmask(SIG_SETMASK, NULL, &mask) == 0 && sigismember(&mask, SIGPIPE) == 1;
+}
+
+/* The handler is the system's, which ends the process. */
+static int breaks_pipes(void *at)
+{
+    struct vault_thread_deaf deaf, inner;
+
+    (void)at;
+    CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+    vault_thread_deafen(&deaf);
+    vault_thread_deafen(&inner);
+    CHECK(raise(SIGPIPE) == 0);
+    vault_thread_hear(&inner);
+    CHECK(!pipe_waits() && pipe_is_blocked());
+    CHECK(raise(SIGPIPE) == 0);
+    vault_thread_hear(&deaf);
+    CHECK(!pipe_waits() && !pipe_is_blocked());
+    return 0;
+}
+
+/* One that waited before is somebody else's. */
+static int keeps_what_waited(void *at)
+{
+    struct vault_thread_deaf deaf;
+    sigset_t set;
+
+    (void)at;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+    CHECK(raise(SIGPIPE) == 0);
+    vault_thread_deafen(&deaf);
+    vault_thread_hear(&deaf);
+    CHECK(pipe_waits() && pipe_is_blocked());
+    return 0;
+}
+
+static void test_deaf(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(breaks_pipes, NULL), 0);
+    assert_int_equal(in_child(keeps_what_waited, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_thread),
+        cmocka_unit_test(test_deaf),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
