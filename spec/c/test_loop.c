@@ -312,17 +312,6 @@ static void test_no_descriptors(void **state)
     assert_int_equal(in_child(without_descriptors, NULL), 0);
 }
 
-static void test_moments(void **state)
-{
-    struct vault_moment first = vault_moment_now(), second;
-
-    (void)state;
-    rest_ms(3);
-    second = vault_moment_now();
-    assert_true(second.monotonic_ms - first.monotonic_ms >= 2);
-    assert_in_range(second.wall_ms / 1000 - (int64_t)time(NULL) + 2, 0, 4);
-}
-
 /* Without memory for the cache's key a fetch goes on. */
 static void test_allocations(void **state)
 {
@@ -394,7 +383,6 @@ int main(void)
         cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_outcomes_are_their_own),
         cmocka_unit_test(test_no_descriptors),
-        cmocka_unit_test(test_moments),
         cmocka_unit_test(test_allocations),
     };
 

@@ -11,6 +11,7 @@
 
 #include <time.h>
 
+#include "child.h"
 #include "moment.h"
 
 /* Not time(2), which may be a few milliseconds behind. */
@@ -32,6 +33,15 @@ static void test_both_clocks(void **state)
     assert_true(second.monotonic_ms >= first.monotonic_ms);
 }
 
+static void test_time_passes(void **state)
+{
+    const struct vault_moment first = vault_moment_now();
+
+    (void)state;
+    rest_ms(3);
+    assert_true(vault_moment_now().monotonic_ms - first.monotonic_ms >= 2);
+}
+
 static void test_random_bits_differ(void **state)
 {
     uint32_t any = 0, all = UINT32_MAX;
@@ -51,6 +61,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_both_clocks),
+        cmocka_unit_test(test_time_passes),
         cmocka_unit_test(test_random_bits_differ),
     };
 
