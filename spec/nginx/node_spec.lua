@@ -59,6 +59,7 @@ local HTTP = [[
             end)
         end
         package.loaded["test.node"] = node
+        seen:incr("ready", 1, 0)
     }
     server {
         listen 127.0.0.1:${spread} reuseport;
@@ -127,6 +128,13 @@ local SERVER = [[
 describe("the workers of a node", function()
     local one, spread
 
+    -- What `code` returns in some worker.
+    local function run(code)
+        local answer = http.post(one.url .. "/run", code)
+        assert(answer.status == 200, answer.body)
+        return unpack(cjson.decode(answer.body))
+    end
+
     before_each(function()
         spread = system.free_port()
         one = nginx.start {
@@ -134,19 +142,16 @@ describe("the workers of a node", function()
             preload = os.getenv("VAULT_TEST_WORKER_PRELOAD"),
         }
         spread = "http://127.0.0.1:" .. spread
+        -- A worker knows only what is told from its start on, and one answers before all have begun.
+        assert(system.wait_for(function()
+            return run "return ngx.shared.seen:get('ready') == 4"
+        end))
     end)
     after_each(function()
         local log = one:error_log()
         one:stop()
         assert.is_nil(log:match("[^\n]*%[error%][^\n]*"))
     end)
-
-    -- What `code` returns in some worker.
-    local function run(code)
-        local answer = http.post(one.url .. "/run", code)
-        assert(answer.status == 200, answer.body)
-        return unpack(cjson.decode(answer.body))
-    end
 
     local function repeated(url, count)
         local urls = {}
