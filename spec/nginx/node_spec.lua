@@ -142,7 +142,7 @@ describe("the workers of a node", function()
             preload = os.getenv("VAULT_TEST_WORKER_PRELOAD"),
         }
         spread = "http://127.0.0.1:" .. spread
-        -- A worker knows only what is told from its start on, and one answers before all have begun.
+        -- A worker learns what is told from its start on, and one answers before all have begun.
         assert(system.wait_for(function()
             return run "return ngx.shared.seen:get('ready') == 4"
         end))
