@@ -168,6 +168,7 @@ longrun: $(CORE) venv
 # What the module itself is made of, without the test switch.
 BENCH_BINS := $(patsubst bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard bench/*.c)))
 $(BUILD)/bench/fetch: $(wildcard bench/support/*.c)
+$(BUILD)/bench/sign: bench/support/round.c
 $(BUILD)/bench/%: bench/%.c $(CORE_SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(BASE_LDFLAGS) -o $@ $^ $(SHARED_LIBS) -ldl

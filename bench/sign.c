@@ -9,9 +9,7 @@
  */
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -21,8 +19,8 @@
 #endif
 
 #include "sigv4.h"
+#include "support/round.h"
 
-#define ROUNDS     31
 #define SIGNATURES 15000
 #define TOKEN_SIZE 1000
 
@@ -72,70 +70,39 @@ static const struct vault_sigv4_key key = {
     .service = "secretsmanager",
 };
 
-static void need(bool held, const char *what)
+static double median_ratio(const double *above, const double *below)
 {
-    if (held)
-        return;
-    fprintf(stderr, "sign: %s failed\n", what);
-    exit(1);
-}
+    double ratios[BENCH_ROUNDS];
 
-static double seconds(void)
-{
-    struct timespec now;
-
-    need(clock_gettime(CLOCK_MONOTONIC, &now) == 0, "clock_gettime");
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int by_value(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-
-    return (a > b) - (a < b);
-}
-
-static double median(const double values[ROUNDS])
-{
-    double sorted[ROUNDS];
-
-    memcpy(sorted, values, sizeof sorted);
-    qsort(sorted, ROUNDS, sizeof *sorted, by_value);
-    return sorted[ROUNDS / 2];
-}
-
-static double median_ratio(const double above[ROUNDS], const double below[ROUNDS])
-{
-    double ratios[ROUNDS];
-
-    for (int i = 0; i < ROUNDS; i++)
+    for (int i = 0; i < BENCH_ROUNDS; i++)
         ratios[i] = above[i] / below[i];
-    return median(ratios);
+    return bench_median(ratios);
 }
 
 /* changing: no request has the session token of the one before: nothing can be used again */
 static double sign_rate(struct vault_signer *signer, struct vault_buffer *out, bool changing)
 {
-    double start = seconds();
+    double start = bench_now_ms();
 
     for (int i = 0; i < SIGNATURES; i++) {
         if (changing)
             token[0] = (char)('A' + i % 2);
         out->length = 0;
-        need(vault_sigv4_sign(signer, &request, &key, 1700000000 + i / 1000, out, NULL) == VAULT_OK,
-             "vault_sigv4_sign");
+        bench_need(vault_sigv4_sign(signer, &request, &key, 1700000000 + i / 1000, out, NULL) ==
+                       VAULT_OK,
+                   "vault_sigv4_sign");
     }
-    return SIGNATURES / (seconds() - start);
+    return SIGNATURES * 1e3 / (bench_now_ms() - start);
 }
 
 static void bare_hash(struct bare *bare, const void *bytes, size_t length)
 {
     unsigned char out[EVP_MAX_MD_SIZE];
 
-    need(EVP_DigestInit_ex(bare->hash, bare->sha256, NULL) &&
-             EVP_DigestUpdate(bare->hash, bytes, length) &&
-             EVP_DigestFinal_ex(bare->hash, out, NULL),
-         "SHA-256");
+    bench_need(EVP_DigestInit_ex(bare->hash, bare->sha256, NULL) &&
+                   EVP_DigestUpdate(bare->hash, bytes, length) &&
+                   EVP_DigestFinal_ex(bare->hash, out, NULL),
+               "SHA-256");
 }
 
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
@@ -152,7 +119,7 @@ static void bare_open(struct bare *bare)
     bare->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     bare->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     bare->mac = EVP_MAC_CTX_new(bare->hmac);
-    need(EVP_MAC_init(bare->mac, signing_key, sizeof signing_key, settings), "EVP_MAC_init");
+    bench_need(EVP_MAC_init(bare->mac, signing_key, sizeof signing_key, settings), "EVP_MAC_init");
 }
 
 static void bare_mac(struct bare *bare, const void *bytes, size_t length)
@@ -160,9 +127,9 @@ static void bare_mac(struct bare *bare, const void *bytes, size_t length)
     unsigned char out[EVP_MAX_MD_SIZE];
     size_t size;
 
-    need(EVP_MAC_init(bare->mac, NULL, 0, NULL) && EVP_MAC_update(bare->mac, bytes, length) &&
-             EVP_MAC_final(bare->mac, out, &size, sizeof out),
-         "HMAC");
+    bench_need(EVP_MAC_init(bare->mac, NULL, 0, NULL) && EVP_MAC_update(bare->mac, bytes, length) &&
+                   EVP_MAC_final(bare->mac, out, &size, sizeof out),
+               "HMAC");
 }
 
 static void bare_close(struct bare *bare)
@@ -180,8 +147,8 @@ static void bare_open(struct bare *bare)
     bare->hash = EVP_MD_CTX_new();
     bare->sha256 = EVP_sha256();
     bare->mac = HMAC_CTX_new();
-    need(HMAC_Init_ex(bare->mac, signing_key, sizeof signing_key, bare->sha256, NULL),
-         "HMAC_Init_ex");
+    bench_need(HMAC_Init_ex(bare->mac, signing_key, sizeof signing_key, bare->sha256, NULL),
+               "HMAC_Init_ex");
 }
 
 static void bare_mac(struct bare *bare, const void *bytes, size_t length)
@@ -189,9 +156,9 @@ static void bare_mac(struct bare *bare, const void *bytes, size_t length)
     unsigned char out[EVP_MAX_MD_SIZE];
     unsigned size;
 
-    need(HMAC_Init_ex(bare->mac, NULL, 0, NULL, NULL) && HMAC_Update(bare->mac, bytes, length) &&
-             HMAC_Final(bare->mac, out, &size),
-         "HMAC");
+    bench_need(HMAC_Init_ex(bare->mac, NULL, 0, NULL, NULL) &&
+                   HMAC_Update(bare->mac, bytes, length) && HMAC_Final(bare->mac, out, &size),
+               "HMAC");
 }
 
 static void bare_close(struct bare *bare)
@@ -203,14 +170,14 @@ static void bare_close(struct bare *bare)
 
 static double bare_rate(struct bare *bare, const struct vault_sigv4_stages *stages)
 {
-    double start = seconds();
+    double start = bench_now_ms();
 
     for (int i = 0; i < SIGNATURES; i++) {
         bare_hash(bare, request.body, request.body_length);
         bare_hash(bare, stages->canonical_request.data, stages->canonical_request.length);
         bare_mac(bare, stages->string_to_sign.data, stages->string_to_sign.length);
     }
-    return SIGNATURES / (seconds() - start);
+    return SIGNATURES * 1e3 / (bench_now_ms() - start);
 }
 
 static void print(const char *name, const char *unit, double value, int digits)
@@ -220,7 +187,7 @@ static void print(const char *name, const char *unit, double value, int digits)
 
 int main(void)
 {
-    double ours[ROUNDS], changing[ROUNDS], theirs[ROUNDS];
+    double ours[BENCH_ROUNDS], changing[BENCH_ROUNDS], theirs[BENCH_ROUNDS];
     struct vault_sigv4_stages stages;
     struct vault_signer *signer;
     struct vault_buffer out;
@@ -232,18 +199,18 @@ int main(void)
     vault_buffer_init(&stages.string_to_sign, 1 << 16);
     vault_buffer_init(&stages.signature, 1 << 16);
     vault_buffer_init(&stages.authorization, 1 << 16);
-    need(vault_signer_new(&signer) == VAULT_OK, "vault_signer_new");
-    need(vault_sigv4_sign(signer, &request, &key, 1700000000, &out, &stages) == VAULT_OK,
-         "vault_sigv4_sign");
+    bench_need(vault_signer_new(&signer) == VAULT_OK, "vault_signer_new");
+    bench_need(vault_sigv4_sign(signer, &request, &key, 1700000000, &out, &stages) == VAULT_OK,
+               "vault_sigv4_sign");
     bare_open(&bare);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < BENCH_ROUNDS; i++) {
         ours[i] = sign_rate(signer, &out, false);
         changing[i] = sign_rate(signer, &out, true);
         theirs[i] = bare_rate(&bare, &stages);
     }
-    print("sign", "signatures/s", median(ours), 0);
-    print("sign_changing_token", "signatures/s", median(changing), 0);
-    print("sign_bare_openssl", "signatures/s", median(theirs), 0);
+    print("sign", "signatures/s", bench_median(ours), 0);
+    print("sign_changing_token", "signatures/s", bench_median(changing), 0);
+    print("sign_bare_openssl", "signatures/s", bench_median(theirs), 0);
     print("sign_ratio", "of bare OpenSSL", median_ratio(ours, theirs), 3);
     print("sign_changing_token_ratio", "of bare OpenSSL", median_ratio(changing, theirs), 3);
     bare_close(&bare);

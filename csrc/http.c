@@ -311,16 +311,7 @@ static enum vault_status outcome_of(const struct vault_transfer *transfer, CURLc
     enum vault_status outcome = transfer->refused;
 
     if (outcome == VAULT_OK)
-        outcome = vault_http_outcome(transfer->easy, code);
-    /* Never begun, as where all connections to the host were taken. */
-    if (outcome == VAULT_RESOLVE_FAILED && code == CURLE_OPERATION_TIMEDOUT &&
-        !strstr(text, "esolving"))
-        outcome = VAULT_TIMEOUT;
-    /* libcurl before 7.87 tells of a connection that broke in the handshake by its text alone. */
-    if (outcome == VAULT_TLS_FAILED && code == CURLE_SSL_CONNECT_ERROR &&
-        (strstr(text, "SSL_connect: SSL_ERROR_SYSCALL") ||
-         strstr(text, "SSL_connect: Connection reset")))
-        outcome = VAULT_CONNECTION_LOST;
+        outcome = vault_http_outcome(transfer->easy, code, text);
     if ((outcome == VAULT_CONNECT_FAILED || outcome == VAULT_RESOLVE_FAILED) &&
         used_proxy(transfer))
         outcome = VAULT_PROXY_FAILED;

@@ -6,6 +6,7 @@
 #include "http_outcome.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct row {
     CURLcode code;
@@ -49,8 +50,9 @@ static enum vault_status by_code(CURLcode code)
     return VAULT_INTERNAL;
 }
 
-/* A time-out before the request could go out is the network's, not the answer's. */
-static enum vault_status of_timeout(CURL *easy)
+/* A time-out before the request could go out is the network's, not the answer's; but for one that
+ * never began, as where all connections to the host were taken. */
+static enum vault_status of_timeout(CURL *easy, const char *text)
 {
     curl_off_t resolved = 0, sent = 0;
 
@@ -58,10 +60,20 @@ static enum vault_status of_timeout(CURL *easy)
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
     if (sent)
         return VAULT_TIMEOUT;
-    return resolved ? VAULT_CONNECT_FAILED : VAULT_RESOLVE_FAILED;
+    if (resolved)
+        return VAULT_CONNECT_FAILED;
+    return strstr(text, "esolving") ? VAULT_RESOLVE_FAILED : VAULT_TIMEOUT;
 }
 
-enum vault_status vault_http_outcome(CURL *easy, CURLcode code)
+/* Whether the connection of a handshake broke. libcurl before 7.87 has it in the text alone. */
+static bool is_broken(long os_errno, const char *text)
+{
+    return os_errno == ECONNRESET || os_errno == EPIPE ||
+           strstr(text, "SSL_connect: SSL_ERROR_SYSCALL") ||
+           strstr(text, "SSL_connect: Connection reset");
+}
+
+enum vault_status vault_http_outcome(CURL *easy, CURLcode code, const char *text)
 {
     long connect_code = 0, os_errno = 0;
 
@@ -72,8 +84,8 @@ enum vault_status vault_http_outcome(CURL *easy, CURLcode code)
     if (connect_code >= 300)
         return VAULT_PROXY_FAILED;
     if (code == CURLE_OPERATION_TIMEDOUT)
-        return of_timeout(easy);
-    if (code == CURLE_SSL_CONNECT_ERROR && (os_errno == ECONNRESET || os_errno == EPIPE))
+        return of_timeout(easy, text);
+    if (code == CURLE_SSL_CONNECT_ERROR && is_broken(os_errno, text))
         return VAULT_CONNECTION_LOST;
     return by_code(code);
 }

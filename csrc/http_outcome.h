@@ -10,7 +10,7 @@
 
 #include "status.h"
 
-/* The status for the end of `easy` with `code`. */
-enum vault_status vault_http_outcome(CURL *easy, CURLcode code);
+/* The status for the end of `easy` with `code`; text: libcurl's of it. */
+enum vault_status vault_http_outcome(CURL *easy, CURLcode code, const char *text);
 
 #endif

@@ -7,7 +7,6 @@
 
 #include "arena.h"
 
-#include <errno.h>
 #include <sched.h>
 #include <string.h>
 #include <time.h>
@@ -76,7 +75,6 @@ void vault_thread_hear(const struct vault_thread_deaf *deaf)
 
     pipe_alone(&set);
     while (!deaf->waited && pipe_waits())
-        if (sigtimedwait(&set, NULL, &at_once) < 0 && errno != EINTR)
-            break;
+        (void)sigtimedwait(&set, NULL, &at_once);
     pthread_sigmask(SIG_SETMASK, &deaf->mask, NULL);
 }

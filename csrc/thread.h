@@ -25,7 +25,7 @@ struct vault_thread_deaf {
     bool waited; /* a SIGPIPE waited already, and is not ours */
 };
 
-/* Between these two no SIGPIPE reaches the calling thread, whoever's handler it has. libcurl before
+/* Between these two no SIGPIPE reaches the calling thread, whatever its handler. libcurl before
  * 7.87 has OpenSSL write to connections that the other side has closed, and nginx does not ignore
  * the signal yet while it runs init_by_lua. */
 void vault_thread_deafen(struct vault_thread_deaf *deaf);

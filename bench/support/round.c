@@ -5,6 +5,7 @@
  */
 #include "round.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ void bench_need(bool held, const char *what)
 {
     if (held)
         return;
-    (void)fprintf(stderr, "fetch: %s failed\n", what);
+    (void)fprintf(stderr, "%s: %s failed\n", program_invocation_short_name, what);
     exit(1);
 }
 
@@ -27,7 +28,8 @@ void bench_must(enum vault_status status, const char *what, const char *why)
 {
     if (status == VAULT_OK)
         return;
-    (void)fprintf(stderr, "fetch: %s: %s %s\n", what, vault_status_row(status)->word, why);
+    (void)fprintf(stderr, "%s: %s: %s %s\n", program_invocation_short_name, what,
+                  vault_status_row(status)->word, why);
     exit(1);
 }
 

@@ -57,7 +57,6 @@ static void test_codes(void **state)
         {CURLE_UNSUPPORTED_PROTOCOL, VAULT_BAD_RESPONSE},
         {CURLE_WEIRD_SERVER_REPLY, VAULT_BAD_RESPONSE},
         {CURLE_OUT_OF_MEMORY, VAULT_NO_MEMORY},
-        {CURLE_OPERATION_TIMEDOUT, VAULT_RESOLVE_FAILED}, /* nothing was reached at all */
         {CURLE_FAILED_INIT, VAULT_INTERNAL},
         {CURLE_WRITE_ERROR, VAULT_INTERNAL},
         {CURL_LAST, VAULT_INTERNAL},
@@ -66,9 +65,35 @@ static void test_codes(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_int_equal(vault_http_outcome(easy, rows[i].code), rows[i].status);
+        assert_int_equal(vault_http_outcome(easy, rows[i].code, ""), rows[i].status);
     for (int code = 1; code < CURL_LAST; code++)
-        assert_int_not_equal(vault_http_outcome(easy, (CURLcode)code), VAULT_OK);
+        assert_int_not_equal(vault_http_outcome(easy, (CURLcode)code, ""), VAULT_OK);
+    curl_easy_cleanup(easy);
+}
+
+/* What only the text tells: of 7.76, 7.81 and 7.88. */
+static void test_texts(void **state)
+{
+    static const struct {
+        CURLcode code;
+        const char *text;
+        enum vault_status status;
+    } rows[] = {
+        {CURLE_SSL_CONNECT_ERROR,
+         "OpenSSL SSL_connect: Connection reset by peer in connection to a", VAULT_CONNECTION_LOST},
+        {CURLE_SSL_CONNECT_ERROR, "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to a:443",
+         VAULT_CONNECTION_LOST},
+        {CURLE_SSL_CONNECT_ERROR,
+         "error:1408F10B:SSL routines:ssl3_get_record:wrong version number", VAULT_TLS_FAILED},
+        {CURLE_OPERATION_TIMEDOUT, "Resolving timed out after 100 milliseconds",
+         VAULT_RESOLVE_FAILED},
+        {CURLE_OPERATION_TIMEDOUT, "Operation timed out after 100 milliseconds", VAULT_TIMEOUT},
+    };
+    CURL *easy = curl_easy_init();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(vault_http_outcome(easy, rows[i].code, rows[i].text), rows[i].status);
     curl_easy_cleanup(easy);
 }
 
@@ -175,8 +200,11 @@ static int start_http(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_codes),      cmocka_unit_test(test_resolving),
-        cmocka_unit_test(test_connecting), cmocka_unit_test(test_waiting_for_the_answer),
+        cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_resolving),
+        cmocka_unit_test(test_connecting),
+        cmocka_unit_test(test_waiting_for_the_answer),
         cmocka_unit_test(test_handshakes),
     };
 
