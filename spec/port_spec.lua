@@ -105,6 +105,9 @@ describe("the port", function()
                 assert(select(2, take()).payload)
             end
             assert(core.run({ secret_id = "x", terms = terms }, settings))
+            local others = request("x")
+            others[1], others[true], others.region_ = "not read", "nor this", 7
+            assert(core.run(others, settings))
             local result, _, word = core.run({ secret_id = "x", region = "us-east-1",
                 terms = { region = "NONE", endpoint_url = terms.endpoint_url } }, settings)
             assert(not result and word == "bad_config", word)
@@ -120,6 +123,10 @@ describe("the port", function()
                 { secret_id = "x", region = {} }, { secret_id = "x", endpoint_url = true },
                 { secret_id = "x", region = "a\0b" }, { secret_id = "x", stage = "a\0b" },
                 { secret_id = "x", terms = "t" }, { secret_id = "x", terms = { region = 7 } },
+                { secret_id = false }, { secret_id = "x", attempts = "1" },
+                { secret_id = "x", attempts = 11 }, { secret_id = "x", attempts = -1 },
+                { secret_id = "x", batch = { "x" } }, { batch = "x" }, { batch = {} },
+                { batch = { 7 } }, { batch = { "x" }, stage = "AWSPREVIOUS" },
             } do
                 raises(function() port:submit(bad, settings) end)
                 raises(function() core.run(bad, settings) end)
