@@ -5,11 +5,13 @@
 -- Never: ngx, I/O, whether the vault exists (vaults), defaults (config), which way of splitting
 --        APISIX's path is right (only AWS knows).
 
+local percent = require "vault.percent"
 local quote = require("vault.quote").text
 
 local byte, find, format, match, sub = string.byte, string.find, string.format, string.match,
     string.sub
 local gmatch, gsub, concat = string.gmatch, string.gsub, table.concat
+local encode = percent.encode
 
 local TEXT_MAX = 4096
 local RESOURCE_MAX = 2048 -- SecretId of GetSecretValue
@@ -17,7 +19,6 @@ local STEPS_MAX = 5
 
 local KONG, SECRET, ENV = "{vault://", "$secret://", "$env://"
 local SLASH = 47
-local CONTROL = "[%z\1-\31\127]"
 
 local _M = { quote = quote }
 
@@ -70,19 +71,10 @@ local OPTIONS = {
 }
 local WRITTEN_ORDER = { "ttl", "neg_ttl", "resurrect_ttl", "region", "base64_decode", "prefix" }
 
-local function decode_one(hex) return string.char(tonumber(hex, 16)) end
-
--- Percent-decoded once; '+' stays '+'. There is no control byte that is not encoded (parse).
 local function decode(text, what)
-    if not find(text, "%", 1, true) then
-        return text
-    end
-    if find(gsub(text, "%%%x%x", ""), "%", 1, true) then
-        return bad('the %s "%s" has a "%%" without two hex digits after it', what, quote(text))
-    end
-    local plain = gsub(text, "%%(%x%x)", decode_one)
-    if find(plain, CONTROL) then
-        return bad('the %s "%s" holds a control byte', what, quote(plain))
+    local plain, problem, shown = percent.decode(text)
+    if not plain then
+        return bad('the %s "%s" %s', what, quote(shown), problem)
     end
     return plain
 end
@@ -292,7 +284,7 @@ function _M.parse(text)
     if #text > TEXT_MAX then
         return bad('the reference "%s" is longer than %d bytes', quote(text), TEXT_MAX)
     end
-    if find(text, CONTROL) then
+    if percent.has_control(text) then
         return bad('the reference "%s" holds a control byte', quote(text))
     end
     return parser(text)
@@ -322,12 +314,6 @@ end
 -- The full text of the command line's short form, "aws/name/key?ttl=60#2"; a reference stays.
 function _M.short(text)
     return _M.is_reference(text) and text or KONG .. text .. "}"
-end
-
-local function encode(text)
-    return (gsub(text, "[^%w%-%._~+=@:,]", function(c)
-        return format("%%%02X", byte(c))
-    end))
 end
 
 -- Slashes inside a name stay as they are, unless one would leave an empty segment.
