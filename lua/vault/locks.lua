@@ -80,13 +80,13 @@ function methods:take(name, seconds)
     if seconds <= 0 then
         error("seconds must be positive", 2)
     end
-    local token = new_token(self)
+    local token, key = new_token(self), "l:" .. name
     if not self.dict then
         return token
     end
     for _ = 1, ATTEMPTS do
         -- What the dict rounds to 0 ms would never expire.
-        local ok, err = self.dict:safe_add("l:" .. name, token, math.max(seconds, 0.001))
+        local ok, err = self.dict:safe_add(key, token, math.max(seconds, 0.001))
         if ok then
             return token
         elseif err ~= "exists" then
@@ -122,12 +122,13 @@ end
 -- in_time  nil, or true: it was taken by far less than its seconds ago, so that it does not expire
 --          between a look and what follows
 function methods:release(name, token, in_time)
-    if not self.dict then
+    local dict, key = self.dict, "l:" .. name
+    if not dict then
         return
     elseif not in_time then
         take_away(self, name, token)
-    elseif self.dict:get("l:" .. name) == token then
-        self.dict:delete("l:" .. name)
+    elseif dict:get(key) == token then
+        dict:delete(key)
     end
 end
 
