@@ -14,7 +14,7 @@ libluajit2-5.1-dev|libluajit-5.1-dev
 nginx libnginx-mod-http-lua lua-resty-core lua-resty-lrucache lua-cjson lua-yaml luajit2|luajit
 lua-busted lua-check luarocks libcmocka-dev valgrind libc6-dbg
 clang clang-tidy clang-format libclang-rt-dev|libclang-rt-14-dev|clang llvm
-python3 python3-venv curl openssl ca-certificates procps shellcheck wrk
+python3 python3-venv curl openssl ca-certificates procps iproute2 shellcheck wrk
 postgresql lua-sql-postgres
 "
 

@@ -5,6 +5,8 @@
  */
 #include "http.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -100,6 +102,17 @@ static size_t on_header(char *line, size_t size, size_t count, void *at)
     return length;
 }
 
+/* Whoever does not even confirm what it is sent for as long as a connection may take is gone, and
+ * an attempt on a new connection is better than waiting for it. (RFC 5482) */
+static curl_socket_t limit_silence(curl_socket_t made, const struct vault_http_settings *settings)
+{
+    unsigned most_ms = (unsigned)settings->connect_timeout_ms;
+
+    if (made != CURL_SOCKET_BAD)
+        (void)setsockopt(made, IPPROTO_TCP, TCP_USER_TIMEOUT, &most_ms, sizeof most_ms);
+    return made;
+}
+
 /* Asked before each connection, so that what the exchange carries never goes to an address that the
  * protocol rules out, whatever the name resolved to. */
 static curl_socket_t on_socket(void *at, curlsocktype purpose, struct curl_sockaddr *address)
@@ -111,7 +124,9 @@ static curl_socket_t on_socket(void *at, curlsocktype purpose, struct curl_socka
     /* One address that is ruled out ends it: libcurl would go on to the name's next. */
     if (transfer->refused == VAULT_OK &&
         (!exchange->may_connect || exchange->may_connect(&address->addr)))
-        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+        return limit_silence(
+            socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol),
+            transfer->settings);
     transfer->refused = VAULT_BAD_ENDPOINT;
     return CURL_SOCKET_BAD;
 }

@@ -16,6 +16,9 @@
 
 #define READ_BYTES  1024L  /* what is given back is wiped whole, and most answers are smaller */
 #define WRITE_BYTES 16384L /* the least there can be */
+/* A connection over which nothing goes is asked whether it lives. */
+#define KEEPALIVE_AFTER_S 10L
+#define KEEPALIVE_EVERY_S 3L
 
 /* The system's trust store as one file, where libcurl knows one that can be read. */
 static const char *system_ca;
@@ -83,7 +86,10 @@ static void set_limits(CURL *easy, const struct vault_http_settings *settings)
 #endif
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
+    /* The dead among the connections that are kept are known before they are wanted. */
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_AFTER_S);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_EVERY_S);
     /* libcurl has room for so much made for each transfer. */
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BYTES);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, WRITE_BYTES);

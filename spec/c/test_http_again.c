@@ -1,6 +1,7 @@
 /* test_http_again - a handle from one exchange to the next, and from its beginning to its end.
  *
- * For:   nothing of one exchange in the next; exchanges that cannot be begun.
+ * For:   nothing of one exchange in the next; exchanges that cannot be begun; what a connection is
+ *        told to notice.
  * Never: what becomes of an answer (test_http).
  */
 #include <stdarg.h>
@@ -8,6 +9,9 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "call.h"
 
@@ -96,6 +100,41 @@ static void test_one_after_the_other(void **state)
     server_stop(&second);
 }
 
+static void assert_option(curl_socket_t made, int level, int name, int wanted)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+
+    assert_int_equal(getsockopt(made, level, name, &value, &size), 0);
+    assert_int_equal(value, wanted);
+}
+
+/* What a connection does about another end that is gone without a word: while it is asked
+ * something, and while it is only kept. */
+static void test_silence_is_noticed(void **state)
+{
+    static struct server server = {.answer = OK_HEAD "\r\n{}"};
+    struct vault_transfer *transfer;
+    curl_socket_t made = CURL_SOCKET_BAD;
+    struct call call;
+
+    (void)state;
+    server_start(&server);
+    open_call(&call, server.url);
+    call.settings.connect_timeout_ms = 2345;
+    transfer = open_transfer(&call);
+    assert_int_equal(perform_on(transfer, &call), VAULT_OK);
+    assert_int_equal(curl_easy_getinfo(vault_transfer_easy(transfer), CURLINFO_ACTIVESOCKET, &made),
+                     CURLE_OK);
+    assert_option(made, IPPROTO_TCP, TCP_USER_TIMEOUT, 2345);
+    assert_option(made, SOL_SOCKET, SO_KEEPALIVE, 1);
+    assert_option(made, IPPROTO_TCP, TCP_KEEPIDLE, 10);
+    assert_option(made, IPPROTO_TCP, TCP_KEEPINTVL, 3);
+    vault_transfer_free(transfer);
+    close_call(&call);
+    server_stop(&server);
+}
+
 static void test_allocations(void **state)
 {
     static struct server server = {.answer = OK_HEAD "\r\n{}"};
@@ -139,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_header_lines_that_are_none),
         cmocka_unit_test(test_one_after_the_other),
+        cmocka_unit_test(test_silence_is_noticed),
         cmocka_unit_test(test_allocations),
     };
 
