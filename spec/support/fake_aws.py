@@ -195,10 +195,10 @@ class Fake:
     # Reading and writing
 
     @staticmethod
-    async def read(reader):
-        """The next request, or None where the connection is over."""
+    async def read(reader, first):
+        """The next request, whose first bytes are there; None where the connection is over."""
         try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return None
         first, *lines = head[:-4].split("\r\n")
@@ -230,6 +230,12 @@ class Fake:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode(), body
 
+    @staticmethod
+    def reset(writer):
+        writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
     async def write(self, writer, answer):
         """Send it; True where the connection goes on."""
         head, body = self.bytes_of(answer)
@@ -247,16 +253,18 @@ class Fake:
                 await asyncio.sleep(answer.drip / 1000)
         if (answer.how or "").startswith("reset"):
             await asyncio.sleep(0.05 if sent else 0)  # a reset overtakes bytes not yet read
-            writer.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
+            self.reset(writer)
         return answer.how is None and not answer.close
 
     async def serve(self, reader, writer):
         """One connection, to its end."""
         try:
+            first = await reader.read(1) if self.options.break_off else b""
+            if first == b"\x16":  # a handshake record of TLS (RFC 8446, section 5.1)
+                self.reset(writer)
             while True:
-                request = await self.read(reader)
+                request = await self.read(reader, first)
+                first = b""
                 if request is None:
                     break
                 if not await self.write(writer, await self.answer(request, reader)):
@@ -297,6 +305,8 @@ def parse_options(parser):
     parser.add_argument("--no-verify", action="store_true", help="accept any signature")
     parser.add_argument("--only-put", nargs="?", const="missing", choices=["missing", "denied"],
                         help="secrets not put do not exist, or may not be read")
+    parser.add_argument("--break-off", action="store_true",
+                        help="reset each connection that begins with a TLS handshake")
     return parser.parse_args()
 
 

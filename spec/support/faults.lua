@@ -42,6 +42,8 @@ _M.ROWS = {
       says = "SSL certificate problem" },
     { "a certificate of another host", at = "wrong_host", word = "tls_failed", calls = 0,
       says = "subject name" },
+    { "a reset in the handshake", at = "broken_off", word = "connection_lost", calls = 0,
+      tries = 3, says = "Connection reset by peer" },
 
     { "a reset before the answer", how = "reset-before", word = "connection_lost", calls = 3,
       tries = 3, resent = true, says = "reset" },
@@ -115,7 +117,7 @@ _M.ROWS = {
 -- are tried three times leave alone: those that share a process have one number. The first process
 -- has a proxy for http://.
 local SHARES = 7
-local PROXY_SET = { proxied = true, untrusted = true, wrong_host = true } -- the others are https://
+local TLS = { untrusted = true, wrong_host = true, broken_off = true } -- https://
 _M.SHARES = {}
 for share = 1, SHARES do
     _M.SHARES[share] = {}
@@ -125,7 +127,7 @@ local function settle(number, row, dealt)
     row.calls, row.timeout = row.calls or 1, row.timeout or 3
     row.single = row.single or math.min(row.calls, 1)
     local share, retried = 1, row.tries == 3
-    if not PROXY_SET[row.at] then
+    if row.at ~= "proxied" and not TLS[row.at] then
         dealt[retried] = (dealt[retried] or 0) + 1
         share = 2 + dealt[retried] % (SHARES - 1)
     end
@@ -152,6 +154,9 @@ local BROKEN = {
     wrong_host = function(world, port)
         local made = world.certificates
         return world:serve { port = port, cert = made.wrong_cert, key = made.wrong_key }
+    end,
+    broken_off = function(world, port)
+        return world:serve { port = port, args = { "--break-off" } }
     end,
 }
 
@@ -190,9 +195,8 @@ function _M.start(names)
     make_resolver(self)
     self.servers.fake = self:serve { args = { "--host", "0.0.0.0" } }
     for place in pairs(BROKEN) do
-        local is_tls = place == "untrusted" or place == "wrong_host"
-        self.servers[place] = self:serve {
-            cert = is_tls and self.certificates.cert, key = is_tls and self.certificates.key }
+        self.servers[place] = self:serve { cert = TLS[place] and self.certificates.cert,
+                                           key = TLS[place] and self.certificates.key }
     end
     for number, row in ipairs(_M.ROWS) do
         self.urls[number] = url_of(self, number, row)
