@@ -55,6 +55,24 @@ static int look_in_executable(struct dl_phdr_info *info, size_t size, void *at)
     return 1;
 }
 
+/* What the libraries of this process call `name`. musl's RTLD_DEFAULT leaves out those that came
+ * with a module of Lua's, as a program that was not linked with OpenSSL itself has it. */
+static void *find(const char *name)
+{
+    static const char here = 0;
+    void *symbol = dlsym(RTLD_DEFAULT, name), *module;
+    Dl_info info;
+
+    if (symbol || !dladdr(&here, &info) || !info.dli_fname)
+        return symbol;
+    module = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    if (!module)
+        return NULL;
+    symbol = dlsym(module, name);
+    dlclose(module); /* it stays: this is code of it */
+    return symbol;
+}
+
 static bool from_executable(const void *symbol)
 {
     struct range_query query = {.address = (uintptr_t)symbol};
@@ -69,7 +87,7 @@ typedef unsigned long number(void);
 /* ISO C has no cast from an object pointer to a function's; POSIX promises that the bits are it. */
 #define BIND(function, name)                                                                       \
     do {                                                                                           \
-        void *symbol = dlsym(RTLD_DEFAULT, name);                                                  \
+        void *symbol = find(name);                                                                 \
         if (!(function) && symbol)                                                                 \
             memcpy(&(function), &symbol, sizeof(function));                                        \
     } while (0)
@@ -101,7 +119,7 @@ enum vault_status vault_runtime_check(const char *curl_ssl, struct vault_message
                                "corrupt memory" WAYS_OUT);
         return VAULT_UNSUPPORTED;
     }
-    if (from_executable(dlsym(RTLD_DEFAULT, "SSL_new")) && !is_version_3()) {
+    if (from_executable(find("SSL_new")) && !is_version_3()) {
         vault_message_add(why, "nginx holds an OpenSSL of its own that is not version 3, and "
                                "libcurl cannot work with it" WAYS_OUT);
         return VAULT_UNSUPPORTED;
@@ -111,7 +129,7 @@ enum vault_status vault_runtime_check(const char *curl_ssl, struct vault_message
 
 const char *vault_runtime_ssl_file(void)
 {
-    void *symbol = dlsym(RTLD_DEFAULT, "SSL_new");
+    void *symbol = find("SSL_new");
     Dl_info info;
 
     if (OWN_OPENSSL)
