@@ -16,6 +16,7 @@
 
 #include "file.h"
 
+#define NO_ADVICE     12345 /* for madvise(2) */
 #define STAT_MAX      4096
 #define FIELD_STATE   3
 #define FIELD_STARTED 22
@@ -32,7 +33,9 @@ static void map_kept(void)
 
     if (page == MAP_FAILED)
         return;
-    if (madvise(page, sizeof *kept, MADV_WIPEONFORK) == 0)
+    /* An emulator that takes any advice follows none. */
+    if (madvise(page, sizeof *kept, NO_ADVICE) != 0 &&
+        madvise(page, sizeof *kept, MADV_WIPEONFORK) == 0)
         kept = page;
     else
         munmap(page, sizeof *kept);
