@@ -36,10 +36,9 @@ VAULT_MUST_CHECK enum vault_status vault_extract(const char *text, size_t length
 void vault_read_request(lua_State *state, int index, struct vault_fetch_request *request,
                         struct vault_engine_settings *settings);
 
-/* Read the ids of a batch: a list of 1 to 20 strings at `index`, of the argument of that number.
- * Leaves a value on the stack, and raises, as vault_read_request. */
-void vault_read_batch(lua_State *state, int argument, int index,
-                      struct vault_fetch_request *request);
+/* Read field `batch` of the request table at `index`, where it is not nil: a list of 1 to 20
+ * strings. Leaves a value on the stack, and raises, as vault_read_request. */
+void vault_read_batch(lua_State *state, int index, struct vault_fetch_request *request);
 
 /* Push { payload, binary, version_id, arn }. */
 void vault_push_secret(lua_State *state, const struct vault_secret *secret);

@@ -1,28 +1,34 @@
 /* module_batch - batches of secrets across the Lua border.
  *
- * For:   the ids of a request, the entries of a result.
+ * For:   the ids in a request table, the entries of a result.
  * Never: decisions; what is asked (secretsmanager_batch).
  */
 #include "module.h"
 
-void vault_read_batch(lua_State *state, int argument, int index,
-                      struct vault_fetch_request *request)
+void vault_read_batch(lua_State *state, int index, struct vault_fetch_request *request)
 {
     struct vault_secret_id *ids;
     size_t count;
 
-    luaL_argcheck(state, lua_istable(state, index), argument, "batch must be a table");
-    count = lua_objlen(state, index);
-    luaL_argcheck(state, count >= 1 && count <= VAULT_BATCH_MAX, argument,
+    lua_pushliteral(state, "batch");
+    lua_rawget(state, index);
+    if (lua_isnil(state, -1)) {
+        lua_pop(state, 1);
+        return;
+    }
+    luaL_argcheck(state, lua_istable(state, -1), index, "batch must be a table");
+    count = lua_objlen(state, -1);
+    luaL_argcheck(state, count >= 1 && count <= VAULT_BATCH_MAX, index,
                   "batch must be a list of 1 to 20 names or ARNs");
     ids = lua_newuserdata(state, count * sizeof *ids);
     for (size_t i = 0; i < count; i++) {
-        lua_rawgeti(state, index, (int)i + 1);
-        luaL_argcheck(state, lua_type(state, -1) == LUA_TSTRING, argument,
+        lua_rawgeti(state, -2, (int)i + 1);
+        luaL_argcheck(state, lua_type(state, -1) == LUA_TSTRING, index,
                       "batch must be a list of strings");
         ids[i].text = lua_tolstring(state, -1, &ids[i].length);
         lua_pop(state, 1);
     }
+    lua_remove(state, -2);
     request->batch = ids;
     request->batch_count = count;
 }

@@ -6,9 +6,13 @@
  */
 #include "module.h"
 
-#define PORT_TYPE   "vault.port"
-#define FETCH_TYPE  "vault.fetch"
-#define FOLDERS_MAX 8
+#include <math.h>
+#include <string.h>
+
+#define PORT_TYPE    "vault.port"
+#define FETCH_TYPE   "vault.fetch"
+#define FOLDERS_MAX  8
+#define ATTEMPTS_MAX 10
 
 struct fetch_box {
     struct vault_fetch *fetch;
@@ -35,6 +39,63 @@ struct vault_fetch **vault_push_fetch(lua_State *state)
     box->fetch = NULL;
     vault_set_gc(state, FETCH_TYPE, fetch_gc);
     return &box->fetch;
+}
+
+static void read_caller(lua_State *state, int index, struct vault_identity_request *caller)
+{
+    caller->access_key_id = vault_field_text(state, index, "access_key_id", NULL);
+    caller->secret_access_key = vault_field_text(state, index, "secret_access_key", NULL);
+    caller->session_token = vault_field_text(state, index, "session_token", NULL);
+    caller->assume_role_arn = vault_field_text(state, index, "assume_role_arn", NULL);
+    caller->role_session_name = vault_field_text(state, index, "role_session_name", NULL);
+    caller->external_id = vault_field_text(state, index, "external_id", NULL);
+    caller->sts_endpoint_url = vault_field_text(state, index, "sts_endpoint_url", NULL);
+}
+
+/* What many requests have in common may stand in a table of its own, the field `terms`. Leaves the
+ * table that has it on the stack; returns its index. */
+static int push_terms(lua_State *state, int index)
+{
+    lua_pushliteral(state, "terms");
+    lua_rawget(state, index);
+    if (lua_isnil(state, -1)) {
+        lua_pop(state, 1);
+        lua_pushvalue(state, index);
+    }
+    luaL_argcheck(state, lua_istable(state, -1), index, "terms must be a table");
+    return lua_gettop(state);
+}
+
+void vault_read_request(lua_State *state, int index, struct vault_fetch_request *request,
+                        struct vault_engine_settings *settings)
+{
+    lua_Number seconds, attempts;
+    int terms;
+
+    luaL_checktype(state, index, LUA_TTABLE);
+    luaL_checktype(state, index + 1, LUA_TTABLE);
+    terms = push_terms(state, index);
+    request->secret_id = vault_field_text(state, index, "secret_id", &request->secret_id_length);
+    vault_read_batch(state, index, request);
+    luaL_argcheck(state, request->secret_id || request->batch, index, "secret_id is missing");
+    luaL_argcheck(state, !request->secret_id || !request->batch, index,
+                  "secret_id and batch exclude each other");
+    request->stage = vault_field_text(state, terms, "stage", NULL);
+    luaL_argcheck(state,
+                  !request->batch || !request->stage || strcmp(request->stage, "AWSCURRENT") == 0,
+                  index, "a batch is always of AWSCURRENT");
+    request->region = vault_field_text(state, terms, "region", NULL);
+    request->endpoint_url = vault_field_text(state, terms, "endpoint_url", NULL);
+    read_caller(state, terms, &request->caller);
+    seconds = vault_field_number(state, index, "timeout", 10);
+    luaL_argcheck(state, seconds >= 0.001 && seconds <= 3600, index,
+                  "timeout must be from 0.001 to 3600 seconds");
+    request->timeout_ms = (int64_t)(seconds * 1000);
+    attempts = vault_field_number(state, index, "attempts", 0);
+    luaL_argcheck(state, attempts >= 0 && attempts <= ATTEMPTS_MAX, index,
+                  "attempts must be from 0 to 10");
+    request->attempts = (unsigned)attempts;
+    settings->ca_file = vault_field_text(state, index + 1, "ca_file", NULL);
 }
 
 /* Push what came of `fetch`: a table, or nil, message, word. Returns how many. */
@@ -73,18 +134,9 @@ int vault_lua_run(lua_State *state)
     return count;
 }
 
-/* The metatable is the upvalue of each method: its name need not be hashed for each call. */
-static struct port_box *port_at(lua_State *state)
-{
-    if (!lua_getmetatable(state, 1) || !lua_rawequal(state, -1, lua_upvalueindex(1)))
-        luaL_checkudata(state, 1, PORT_TYPE); /* raises */
-    lua_pop(state, 1);
-    return lua_touserdata(state, 1);
-}
-
 static struct port_box *check_port(lua_State *state)
 {
-    struct port_box *box = port_at(state);
+    struct port_box *box = luaL_checkudata(state, 1, PORT_TYPE);
 
     luaL_argcheck(state, box->port, 1, "the port is closed");
     return box;
@@ -173,7 +225,7 @@ static int port_hang_up(lua_State *state)
 /* port:close(); also __gc */
 static int port_close(lua_State *state)
 {
-    struct port_box *box = port_at(state);
+    struct port_box *box = luaL_checkudata(state, 1, PORT_TYPE);
 
     vault_fetch_free(box->taken);
     box->taken = NULL;
@@ -195,11 +247,7 @@ void vault_push_port(lua_State *state)
 
     *box = (struct port_box){0};
     if (luaL_newmetatable(state, PORT_TYPE)) {
-        for (const luaL_Reg *method = port_methods; method->name; method++) {
-            lua_pushvalue(state, -1);
-            lua_pushcclosure(state, method->func, 1);
-            lua_setfield(state, -2, method->name);
-        }
+        luaL_register(state, NULL, port_methods);
         lua_pushvalue(state, -1);
         lua_setfield(state, -2, "__index");
     }

@@ -195,10 +195,10 @@ class Fake:
     # Reading and writing
 
     @staticmethod
-    async def read(reader, first):
-        """The next request, whose first bytes are there; None where the connection is over."""
+    async def read(reader, begun):
+        """The next request, so many bytes of which are there; None where the connection is over."""
         try:
-            head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            head = (begun + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return None
         first, *lines = head[:-4].split("\r\n")
@@ -259,12 +259,13 @@ class Fake:
     async def serve(self, reader, writer):
         """One connection, to its end."""
         try:
-            first = await reader.read(1) if self.options.break_off else b""
-            if first == b"\x16":  # a handshake record of TLS (RFC 8446, section 5.1)
+            begun = await reader.read(1) if self.options.break_off else b""
+            if begun == b"\x16":  # a handshake record of TLS (RFC 8446, section 5.1)
                 self.reset(writer)
+                return
             while True:
-                request = await self.read(reader, first)
-                first = b""
+                request = await self.read(reader, begun)
+                begun = b""
                 if request is None:
                     break
                 if not await self.write(writer, await self.answer(request, reader)):
