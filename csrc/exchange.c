@@ -25,6 +25,7 @@ void vault_exchange_init(struct vault_exchange *exchange)
     vault_note_init(&exchange->why);
     exchange->method = "GET";
     exchange->direct = false;
+    exchange->fresh = false;
     exchange->may_connect = NULL;
     exchange->timeout_ms = 0;
     vault_buffer_init(&exchange->url, URL_MAX);
@@ -39,6 +40,7 @@ void vault_exchange_clear(struct vault_exchange *exchange)
 {
     exchange->method = "GET";
     exchange->direct = false;
+    exchange->fresh = false;
     exchange->may_connect = NULL;
     exchange->timeout_ms = 0;
     vault_buffer_clear(&exchange->url);

@@ -23,6 +23,7 @@ struct vault_exchange {
     struct vault_buffer headers; /* "Name: value\r\n" lines */
     struct vault_buffer body;
     bool direct; /* never through a proxy (metadata services) */
+    bool fresh;  /* on no connection that was kept */
     /* NULL, or asked about each struct sockaddr before it is connected to; false ends it all */
     bool (*may_connect)(const void *sockaddr);
     int64_t timeout_ms; /* for this exchange, its connection included; 0: the fetch's own */

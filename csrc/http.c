@@ -18,6 +18,7 @@
 #define HEADER_BYTES_MAX (64 * 1024)
 #define URL_MAX          4096
 #define LINES_MAX        32 /* header lines of a request */
+#define SENT_MOST        2  /* times, by libcurl itself */
 #define WHY_SHOWN        256
 #define USER_AGENT       "lua-resty-vaults/" VAULT_VERSION
 
@@ -32,6 +33,7 @@ struct vault_transfer {
     struct curl_slist lines[LINES_MAX]; /* its header lines, in its own bytes */
     size_t cut;                         /* so many of them end in NUL instead of CR */
     size_t header_bytes;
+    unsigned sent;             /* so many times */
     enum vault_status refused; /* why a callback of ours stopped the transfer */
     char date[64];             /* the Date header */
     char error[CURL_ERROR_SIZE];
@@ -131,6 +133,20 @@ static curl_socket_t on_socket(void *at, curlsocktype purpose, struct curl_socka
     return CURL_SOCKET_BAD;
 }
 
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* What a kept connection loses libcurl sends again, perhaps on another that was kept with it. After
+ * that it is for the fetch to make a new attempt, on a fresh one. */
+static int on_request(void *at, char *ip, char *own_ip, int port, int own_port)
+{
+    struct vault_transfer *transfer = at;
+
+    (void)ip, (void)own_ip, (void)port, (void)own_port;
+    if (++transfer->sent > SENT_MOST)
+        transfer->refused = VAULT_CONNECTION_LOST;
+    return transfer->refused == VAULT_OK ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+#endif
+
 /* The exchange's header lines as libcurl wants them: without a copy, which would have to be wiped,
  * each line ends where its CR stands. */
 static enum vault_status cut_lines(struct vault_transfer *transfer)
@@ -175,6 +191,10 @@ static void set_callbacks(struct vault_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+#if LIBCURL_VERSION_NUM >= 0x075000
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+#endif
 }
 
 enum vault_status vault_transfer_new(const struct vault_http_settings *settings,
@@ -262,7 +282,8 @@ static enum vault_status set_request(struct vault_transfer *transfer)
     }
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->lines);
     /* A connection kept from elsewhere was not asked about. */
-    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, exchange->may_connect ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT,
+                     exchange->fresh || exchange->may_connect ? 1L : 0L);
     if (curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) != CURLE_OK)
         return VAULT_NO_MEMORY;
     return VAULT_OK;
@@ -276,7 +297,7 @@ enum vault_status vault_transfer_begin(struct vault_transfer *transfer,
     if (exchange->timeout_ms > 0 && exchange->timeout_ms < timeout_ms)
         timeout_ms = exchange->timeout_ms;
     transfer->exchange = exchange;
-    transfer->header_bytes = 0;
+    transfer->header_bytes = transfer->sent = 0;
     transfer->refused = VAULT_OK;
     transfer->date[0] = transfer->error[0] = '\0';
     curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)(timeout_ms < 1 ? 1 : timeout_ms));
@@ -336,15 +357,16 @@ static enum vault_status outcome_of(const struct vault_transfer *transfer, CURLc
 static void say_why(const struct vault_transfer *transfer, const char *text)
 {
     const enum vault_status outcome = transfer->exchange->outcome;
-    struct vault_message why;
+    struct vault_message why = {0};
 
-    vault_message_clear(&why);
     if (outcome == VAULT_TOO_LARGE && transfer->header_bytes > HEADER_BYTES_MAX)
         vault_message_add(&why, "the answer's headers are over their limit of %d bytes",
                           HEADER_BYTES_MAX);
     else if (outcome == VAULT_TOO_LARGE)
         vault_message_add(&why, "the answer is over its limit of %zu bytes",
                           transfer->exchange->answer.limit);
+    else if (outcome == VAULT_CONNECTION_LOST && transfer->refused == outcome)
+        vault_message_add(&why, "one kept connection after the other was lost");
     else if (outcome == VAULT_BAD_ENDPOINT && transfer->refused == outcome)
         vault_message_add(&why, "this address may not be asked over plain HTTP");
     else if (outcome == VAULT_BAD_RESPONSE && transfer->refused == outcome)

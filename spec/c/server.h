@@ -30,6 +30,7 @@ enum server_end {
 };
 
 struct server_connection {
+    bool answered;
     size_t length;
     char request[8192];
 };
@@ -40,6 +41,7 @@ struct server {
     size_t length; /* 0: strlen(answer) */
     enum server_end end;
     bool unasked; /* at once, without a request */
+    bool once;    /* whoever asks a second time on one connection is cut off */
 
     unsigned short port;
     char url[64];
@@ -85,6 +87,11 @@ static inline bool server_answer(struct server *server, nfds_t i)
 {
     size_t length = server->length ? server->length : strlen(server->answer);
 
+    if (server->once && server->at[i]->answered) {
+        server_drop(server, i, false);
+        return false;
+    }
+    server->at[i]->answered = true;
     server->at[i]->length = 0;
     server->at[i]->request[0] = '\0';
     for (size_t sent = 0; server->end != SERVER_HANG && sent < length;) {

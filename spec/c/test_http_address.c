@@ -110,7 +110,8 @@ static void test_addresses(void **state)
     assert_int_equal(requests, 0);
 }
 
-/* A connection kept from an exchange that asked nobody is not used by one that asks. */
+/* A connection kept from an exchange that asked nobody is not used by one that asks; and none by
+ * one that wants a fresh one. */
 static void test_kept_connections(void **state)
 {
     static struct server server = {.answer = ANSWER};
@@ -121,16 +122,17 @@ static void test_kept_connections(void **state)
     server_start(&server);
     asked = 0;
     assert_int_equal(vault_transfer_new(&settings, &transfer), VAULT_OK);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 5; i++) {
         struct call call;
 
         open_call(&call, server.url);
         call.exchange.may_connect = i == 1 ? only_one : NULL;
+        call.exchange.fresh = i == 3;
         assert_int_equal(perform_on(transfer, &call), VAULT_OK);
         close_call(&call);
     }
     assert_int_equal(asked, 1);
-    assert_int_equal(atomic_load(&server.connections), 2);
+    assert_int_equal(atomic_load(&server.connections), 3);
     vault_transfer_free(transfer);
     server_stop(&server);
 }

@@ -1,8 +1,8 @@
 /* test_loop - fetches driven side by side over one libcurl multi handle.
  *
- * For:   connections that are kept and not shared; pauses, deadlines, wake-ups, cancelling; lost
- *        memory and lost descriptors.
- * Never: what a fetch decides (test_fetch), threads of the engine (test_io_thread).
+ * For:   pauses, deadlines, wake-ups, cancelling; lost memory and lost descriptors.
+ * Never: which connection is used (test_loop_kept), what a fetch decides (test_fetch), threads of
+ *        the engine (test_io_thread).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,137 +14,7 @@
 #include <sys/resource.h>
 
 #include "child.h"
-#include "http.h"
-#include "loop.h"
-#include "server.h"
-
-#define GOOD "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{\"SecretString\":\"value\"}"
-#define BUSY "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
-
-static struct vault_environment *environment, *once;
-static struct vault_retry_budget budget;
-static _Atomic int64_t skew_ms;
-
-/* What became of the jobs, in the order of their ends. */
-static struct vault_job *ended[256];
-static unsigned ended_count;
-
-static void on_done(struct vault_job *job)
-{
-    assert_true(ended_count < 256);
-    ended[ended_count++] = job;
-}
-
-static void forget_jobs(void)
-{
-    while (ended_count) {
-        struct vault_job *job = ended[--ended_count];
-
-        vault_fetch_free(job->fetch);
-        vault_free(job);
-    }
-}
-
-static struct vault_loop *open_loop(const struct vault_environment *seen)
-{
-    const struct vault_loop_settings settings = {
-        .environment = seen, .budget = &budget, .skew_ms = &skew_ms, .on_done = on_done};
-    struct vault_loop *loop = NULL;
-
-    forget_jobs(); /* of a test that failed */
-    budget.tokens = VAULT_RETRY_BUDGET_FULL;
-    assert_int_equal(vault_loop_new(&settings, &loop), VAULT_OK);
-    return loop;
-}
-
-static enum vault_status new_job(struct vault_loop *loop, const char *url, int64_t timeout_ms,
-                                 struct vault_job **made)
-{
-    const struct vault_fetch_request request = {.secret_id = "db",
-                                                .secret_id_length = 2,
-                                                .region = "eu-west-1",
-                                                .endpoint_url = url,
-                                                .timeout_ms = timeout_ms};
-    struct vault_job *job = vault_alloc(sizeof *job);
-    enum vault_status status;
-
-    if (!job)
-        return VAULT_NO_MEMORY;
-    status = vault_fetch_new(&request, vault_loop_world(loop), vault_moment_now(), &job->fetch);
-    if (status == VAULT_OK)
-        *made = job;
-    else
-        vault_free(job);
-    return status;
-}
-
-static void add(struct vault_loop *loop, const char *url, int64_t timeout_ms)
-{
-    struct vault_job *job = NULL;
-
-    assert_int_equal(new_job(loop, url, timeout_ms, &job), VAULT_OK);
-    vault_loop_add(loop, job);
-}
-
-static void finish(struct vault_loop *loop)
-{
-    while (vault_loop_busy(loop))
-        vault_loop_turn(loop, 10000);
-}
-
-/* The status of one fetch, run to its end. */
-static enum vault_status fetch_one(struct vault_loop *loop, const char *url, int64_t timeout_ms)
-{
-    enum vault_status status;
-
-    add(loop, url, timeout_ms);
-    assert_int_equal(vault_loop_busy(loop), 1);
-    finish(loop);
-    assert_int_equal(ended_count, 1);
-    status = vault_fetch_status(ended[0]->fetch);
-    if (status == VAULT_OK)
-        assert_string_equal(vault_fetch_secret(ended[0]->fetch)->payload.data, "value");
-    forget_jobs();
-    return status;
-}
-
-static void test_connection_is_kept(void **state)
-{
-    static struct server server = {.answer = GOOD};
-    struct vault_loop *loop = open_loop(environment), *other = open_loop(environment);
-
-    (void)state;
-    server_start(&server);
-    for (int i = 0; i < 20; i++)
-        assert_int_equal(fetch_one(loop, server.url, 5000), VAULT_OK);
-    assert_int_equal(atomic_load(&server.requests), 20);
-    assert_int_equal(atomic_load(&server.connections), 1);
-    for (int i = 0; i < 5; i++)
-        assert_int_equal(fetch_one(other, server.url, 5000), VAULT_OK);
-    assert_int_equal(atomic_load(&server.connections), 2);
-    vault_loop_free(loop);
-    vault_loop_free(other);
-    server_stop(&server);
-}
-
-static void test_side_by_side(void **state)
-{
-    static struct server server = {.answer = GOOD};
-    struct vault_loop *loop = open_loop(environment);
-
-    (void)state;
-    server_start(&server);
-    for (int i = 0; i < 200; i++)
-        add(loop, server.url, 5000);
-    finish(loop);
-    assert_int_equal(ended_count, 200);
-    for (int i = 0; i < 200; i++)
-        assert_int_equal(vault_fetch_status(ended[i]->fetch), VAULT_OK);
-    assert_in_range(atomic_load(&server.connections), 1, 64);
-    forget_jobs();
-    vault_loop_free(loop);
-    server_stop(&server);
-}
+#include "loop_jobs.h"
 
 /* Neither the last end nor a pause is slept over. */
 static void test_turns_wait_no_longer_than_needed(void **state)
@@ -348,34 +218,9 @@ static void test_allocations(void **state)
     server_stop(&server);
 }
 
-static int start_all(void **state)
-{
-    static const char *const entries[] = {"AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", NULL};
-    static const char *const just_once[] = {"AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b",
-                                            "AWS_MAX_ATTEMPTS=1", NULL};
-    struct vault_message why = {0};
-
-    (void)state;
-    /* libcurl before 7.87 has OpenSSL write to connections that were reset. */
-    (void)signal(SIGPIPE, SIG_IGN);
-    assert_int_equal(vault_environment_new(entries, &environment), VAULT_OK);
-    assert_int_equal(vault_environment_new(just_once, &once), VAULT_OK);
-    return vault_http_start(&why) == VAULT_OK ? 0 : -1;
-}
-
-static int stop_all(void **state)
-{
-    (void)state;
-    vault_environment_free(environment);
-    vault_environment_free(once);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_connection_is_kept),
-        cmocka_unit_test(test_side_by_side),
         cmocka_unit_test(test_turns_wait_no_longer_than_needed),
         cmocka_unit_test(test_wake),
         cmocka_unit_test(test_free_cancels),
