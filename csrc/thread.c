@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <openssl/err.h>
+
 #define STACK_BYTES (512 * 1024)
 
 int vault_thread_start(pthread_t *thread, void *(*run)(void *), void *at)
@@ -77,4 +79,5 @@ void vault_thread_hear(const struct vault_thread_deaf *deaf)
     while (!deaf->waited && pipe_waits())
         (void)sigtimedwait(&set, NULL, &at_once);
     pthread_sigmask(SIG_SETMASK, &deaf->mask, NULL);
+    ERR_clear_error();
 }

@@ -1,7 +1,7 @@
 /* thread - a thread inside somebody else's program.
  *
  * For:   starting one so that nginx does not notice: its signals, its pin to a processor; memory
- *        that it need not ask all others for; a caller's thread that SIGPIPE must not reach.
+ *        that it need not ask all others for; a caller's thread, given back as it was.
  * Never: what the thread does.
  */
 #ifndef VAULT_THREAD_H
@@ -25,9 +25,12 @@ struct vault_thread_deaf {
     bool waited; /* a SIGPIPE waited already, and is not ours */
 };
 
-/* Between these two no SIGPIPE reaches the calling thread, whatever its handler. libcurl before
- * 7.87 has OpenSSL write to connections that the other side has closed, and nginx does not ignore
- * the signal yet while it runs init_by_lua. */
+/* Around what libcurl does on a thread that is not ours.
+ *
+ * Between these two no SIGPIPE reaches it, whatever its handler: libcurl before 7.87 has OpenSSL
+ * write to connections that the other side has closed, and nginx does not ignore the signal yet
+ * while it runs init_by_lua. Behind them OpenSSL's queue of errors is empty: what libcurl leaves
+ * there nginx would report of its own next connection. */
 void vault_thread_deafen(struct vault_thread_deaf *deaf);
 void vault_thread_hear(const struct vault_thread_deaf *deaf);
 

@@ -1,7 +1,7 @@
 /* test_thread - a thread inside somebody else's program.
  *
  * For:   its signals, its stack, its processors, and that its starter keeps its own; a thread that
- *        SIGPIPE does not reach for a while.
+ *        SIGPIPE does not reach for a while, and that keeps no errors of OpenSSL's.
  * Never: what the engine's thread does (test_io_thread).
  */
 #include <stdarg.h>
@@ -13,6 +13,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
 
 #include "child.h"
 #include "thread.h"
@@ -139,11 +142,24 @@ static void test_deaf(void **state)
     assert_int_equal(in_child(keeps_what_waited, NULL), 0);
 }
 
+static void test_no_errors_are_left(void **state)
+{
+    struct vault_thread_deaf deaf;
+
+    (void)state;
+    vault_thread_deafen(&deaf);
+    assert_null(BIO_new_file("/nonexistent", "r"));
+    assert_int_not_equal(ERR_peek_error(), 0);
+    vault_thread_hear(&deaf);
+    assert_int_equal(ERR_peek_error(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_thread),
         cmocka_unit_test(test_deaf),
+        cmocka_unit_test(test_no_errors_are_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
