@@ -251,6 +251,11 @@ int64_t vault_caller_pause(const struct vault_caller *caller)
     return caller->pause_ms;
 }
 
+bool vault_caller_waits(const struct vault_caller *caller)
+{
+    return !caller->identity;
+}
+
 enum vault_status vault_caller_status(const struct vault_caller *caller)
 {
     return caller->status;

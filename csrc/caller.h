@@ -38,6 +38,10 @@ enum vault_step vault_caller_next(struct vault_caller *caller, int64_t now);
 
 struct vault_exchange *vault_caller_exchange(struct vault_caller *caller);
 int64_t vault_caller_pause(const struct vault_caller *caller);
+
+/* Whether that pause is over as soon as somebody else has come to an end. */
+bool vault_caller_waits(const struct vault_caller *caller);
+
 enum vault_status vault_caller_status(const struct vault_caller *caller);
 const char *vault_caller_message(const struct vault_caller *caller);
 const struct vault_credential *vault_caller_credential(const struct vault_caller *caller);

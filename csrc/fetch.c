@@ -327,7 +327,7 @@ struct vault_fetch *vault_fetch_take_errand(struct vault_fetch *fetch, struct va
 
 void vault_fetch_rouse(struct vault_fetch *fetch)
 {
-    if (fetch->state == VAULT_FETCH_AWAIT)
+    if (fetch->state == VAULT_FETCH_AWAIT && fetch->caller && vault_caller_waits(fetch->caller))
         fetch->wake = 0;
 }
 

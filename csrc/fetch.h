@@ -94,8 +94,8 @@ unsigned vault_fetch_attempts(const struct vault_fetch *fetch);
  * vault_fetch_rouse for all fetches. */
 struct vault_fetch *vault_fetch_take_errand(struct vault_fetch *fetch, struct vault_moment now);
 
-/* What a fetch waits for may have come: vault_fetch_wake() is over, unless it is the pause before
- * another attempt. */
+/* Somebody else's credential may have come: where it is that what the fetch waits for,
+ * vault_fetch_wake() is over. */
 void vault_fetch_rouse(struct vault_fetch *fetch);
 
 /* How it went; NULL unless request->explain was set. Borrowed. */

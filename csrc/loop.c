@@ -27,7 +27,7 @@ struct vault_loop {
     struct vault_job *jobs; /* all that are taken up, doubly linked */
     size_t busy;
     size_t programs; /* of the jobs */
-    bool roused;     /* a job's wait was ended behind the one that counts the time */
+    bool changed;    /* what is due: some job waits for another moment than was counted */
     struct vault_transfer *idle[TRANSFERS_KEPT];
     size_t idle_count;
 };
@@ -170,7 +170,7 @@ static void end_errand(struct vault_loop *loop, struct vault_job *errand)
     vault_free(errand);
     for (struct vault_job *job = loop->jobs; job; job = job->next)
         vault_fetch_rouse(job->fetch);
-    loop->roused = true;
+    loop->changed = true;
 }
 
 static void end(struct vault_loop *loop, struct vault_job *job)
@@ -200,14 +200,15 @@ static void begin_errand(struct vault_loop *loop, struct vault_fetch *fetch)
  * started is an attempt, and attempts are limited. */
 static void step(struct vault_loop *loop, struct vault_job *job)
 {
-    struct vault_fetch *errand;
+    struct vault_fetch *errand = NULL;
     enum vault_fetch_need need;
     struct vault_moment now;
 
     do {
         now = vault_moment_now();
         need = vault_fetch_advance(job->fetch, now);
-        errand = vault_fetch_take_errand(job->fetch, now);
+        if (!errand)
+            errand = vault_fetch_take_errand(job->fetch, now);
     } while (need == VAULT_FETCH_NEED_EXCHANGE && !start(loop, job, now));
     if (need == VAULT_FETCH_NEED_NOTHING)
         end(loop, job);
@@ -304,17 +305,19 @@ static int resume(struct vault_loop *loop, int most)
     int64_t now = vault_moment_now().monotonic_ms;
     struct vault_job *next;
 
-    loop->roused = false;
+    loop->changed = false;
     for (struct vault_job *job = loop->jobs; job; job = next) {
         int64_t wait = due(job) - now;
 
         next = job->next;
         if (wait < most && wait > 0)
             most = (int)wait;
-        if (wait <= 0)
+        if (wait <= 0) {
             end_late(loop, job);
+            loop->changed = true;
+        }
     }
-    return loop->roused ? 0 : most;
+    return loop->changed ? 0 : most;
 }
 
 int vault_loop_work(struct vault_loop *loop, int most_ms)

@@ -1,7 +1,7 @@
 /* test_loop_errands - credentials that the loop has for all fetches that need them.
  *
- * For:   one errand for many fetches, its failure shared, fetches that end before it, programs as
- *        its exchanges.
+ * For:   one errand for many fetches, its failure shared, fetches that end before it, its pauses,
+ *        programs as its exchanges; lost memory.
  * Never: what a caller decides (test_caller), programs one by one (test_program).
  */
 #include <stdarg.h>
@@ -39,7 +39,7 @@ static struct vault_retry_budget budget;
 static _Atomic int64_t skew_ms;
 static unsigned ended[VAULT_STATUS_COUNT];
 static char last_message[VAULT_MESSAGE_MAX];
-static char role_answer[1024], denied_answer[1024];
+static char role_answer[1024], denied_answer[1024], busy_answer[1024];
 
 static void on_done(struct vault_job *job)
 {
@@ -65,7 +65,8 @@ static struct vault_loop *open_loop(const struct vault_environment *environment)
     return loop;
 }
 
-static void add(struct vault_loop *loop, const char *url, const char *sts, int64_t timeout_ms)
+static struct vault_job *new_job(struct vault_loop *loop, const char *url, const char *sts,
+                                 int64_t timeout_ms)
 {
     const struct vault_fetch_request request = {
         .secret_id = "db",
@@ -81,7 +82,12 @@ static void add(struct vault_loop *loop, const char *url, const char *sts, int64
     assert_int_equal(
         vault_fetch_new(&request, vault_loop_world(loop), vault_moment_now(), &job->fetch),
         VAULT_OK);
-    vault_loop_add(loop, job);
+    return job;
+}
+
+static void add(struct vault_loop *loop, const char *url, const char *sts, int64_t timeout_ms)
+{
+    vault_loop_add(loop, new_job(loop, url, sts, timeout_ms));
 }
 
 static void finish(struct vault_loop *loop)
@@ -129,11 +135,12 @@ static void test_a_refusal_for_many(void **state)
     server_stop(&sts);
 }
 
-/* What takes longer than a fetch may is not begun again by the next one. */
+/* What takes longer than a fetch may is not begun again by the next one, whose time is its own. */
 static void test_it_outlives_the_fetch(void **state)
 {
     static struct server sts = {.answer = "", .end = SERVER_HANG}, aws = {.answer = GOOD};
     struct vault_loop *loop = open_loop(with_keys);
+    int64_t before = test_clock_ms();
 
     (void)state;
     server_start(&sts);
@@ -141,12 +148,90 @@ static void test_it_outlives_the_fetch(void **state)
     for (int i = 0; i < 3; i++) {
         add(loop, aws.url, sts.url, 50);
         while (ended[VAULT_TIMEOUT] == (unsigned)i)
-            vault_loop_turn(loop, 1000);
+            vault_loop_turn(loop, 10000);
         assert_non_null(strstr(last_message, "while credentials were asked for"));
     }
+    assert_true(test_clock_ms() - before < 2500);
     assert_int_equal(vault_loop_busy(loop), 1);
     assert_int_equal(atomic_load(&sts.requests), 1);
     vault_loop_free(loop); /* and ends with the loop */
+    server_stop(&sts);
+    server_stop(&aws);
+}
+
+/* One that AWS told to wait waits, though others end. */
+static void test_a_pause_of_its_own(void **state)
+{
+    static struct server busy = {.answer = busy_answer, .end = SERVER_CLOSE};
+    static struct server sts[2] = {{.answer = role_answer, .end = SERVER_CLOSE},
+                                   {.answer = role_answer, .end = SERVER_CLOSE}};
+    static struct server aws = {.answer = GOOD};
+    struct vault_loop *loop = open_loop(with_keys);
+
+    (void)state;
+    server_start(&busy);
+    server_start(&aws);
+    add(loop, aws.url, busy.url, 5000);
+    while (budget.tokens == VAULT_RETRY_BUDGET_FULL)
+        vault_loop_turn(loop, 10);
+    for (unsigned i = 0; i < 2; i++) {
+        server_start(&sts[i]);
+        add(loop, aws.url, sts[i].url, 5000);
+        while (ended[VAULT_OK] == i)
+            vault_loop_turn(loop, 10);
+    }
+    assert_int_equal(atomic_load(&busy.requests), 1);
+    vault_loop_free(loop);
+    server_stop(&busy);
+    server_stop(&sts[0]);
+    server_stop(&sts[1]);
+    server_stop(&aws);
+}
+
+/* What a role's keys are kept by. */
+static void keep_role(const char *sts, int64_t from, int64_t until)
+{
+    const struct vault_identity_request request = {
+        .region = "eu-west-1", .assume_role_arn = ROLE, .sts_endpoint_url = sts};
+    struct vault_message why = {0};
+    struct vault_buffer key;
+    struct vault_cache_look look = {.now = from, .why = &why};
+
+    vault_buffer_init(&key, 4096);
+    assert_int_equal(vault_identity_key(&request, &key), VAULT_OK);
+    look.key = key.data;
+    look.key_length = key.length;
+    assert_int_equal(vault_credential_cache_find(&look), VAULT_CACHED_MINE);
+    assert_int_equal(vault_credential_set(&look.credential, "ASIAOLD", "s", "t", "test", &why),
+                     VAULT_OK);
+    look.credential.expires = until;
+    vault_credential_cache_keep(&look, 0);
+    vault_credential_clear(&look.credential);
+    vault_buffer_free(&key);
+}
+
+/* The old keys are to be renewed, and serve: a sanitizer sees that no errand is lost. */
+static void test_allocations(void **state)
+{
+    static struct server sts = {.answer = role_answer, .end = SERVER_CLOSE}, aws = {.answer = GOOD};
+    bool failed = true;
+
+    (void)state;
+    server_start(&sts);
+    server_start(&aws);
+    for (unsigned long nth = 1; failed; nth++) {
+        struct vault_loop *loop = open_loop(with_keys);
+        struct vault_job *job = new_job(loop, aws.url, sts.url, 5000);
+        int64_t now = vault_moment_now().wall_ms / 1000;
+
+        keep_role(sts.url, now - 2880, now + 720);
+        (void)vault_alloc_fail(nth);
+        vault_loop_add(loop, job);
+        finish(loop);
+        failed = vault_alloc_fail(0) >= nth;
+        assert_int_equal(ended[VAULT_OK] + ended[VAULT_NO_MEMORY], 1);
+        vault_loop_free(loop);
+    }
     server_stop(&sts);
     server_stop(&aws);
 }
@@ -250,6 +335,7 @@ static int set_up(void **state)
 
     (void)state;
     snprintf(role_answer, sizeof role_answer, PLAIN, "200 OK", ROLE_KEYS);
+    snprintf(busy_answer, sizeof busy_answer, PLAIN, "503 Busy\r\nx-amz-retry-after: 4000", "");
     snprintf(denied_answer, sizeof denied_answer, PLAIN, "403 Forbidden", DENIED);
     mkdir(FOLDER, 0700);
     if (vault_environment_new(keys, &with_keys) != VAULT_OK ||
@@ -273,6 +359,8 @@ int main(void)
         cmocka_unit_test(test_one_for_many),
         cmocka_unit_test(test_a_refusal_for_many),
         cmocka_unit_test(test_it_outlives_the_fetch),
+        cmocka_unit_test(test_a_pause_of_its_own),
+        cmocka_unit_test(test_allocations),
         cmocka_unit_test(test_a_program_for_many),
         cmocka_unit_test(test_a_program_that_fails),
         cmocka_unit_test(test_a_program_that_is_missing),
