@@ -1,4 +1,4 @@
-/* clock_skew - how far AWS's clock is from ours, as a refused answer shows it.
+/* clock_skew - how far AWS's clock is from ours, as an answer shows it.
  *
  * For:   what clock_skew.h promises.
  * Never: the clock, which fetch, trying again.
@@ -25,4 +25,14 @@ bool vault_clock_skew_correct(const struct vault_exchange *exchange, enum vault_
         return false;
     atomic_store(skew_ms, seen);
     return true;
+}
+
+bool vault_clock_skew_expired(const struct vault_exchange *exchange,
+                              struct vault_credential *credential, int64_t now)
+{
+    int64_t left = credential->expires - (exchange->date >= 0 ? exchange->date : now);
+
+    if (left > 0 && credential->expires <= now)
+        credential->expires = now + left;
+    return left <= 0;
 }

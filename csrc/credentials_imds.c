@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "clock_skew.h"
 #include "credentials_imds_settings.h"
 #include "endpoint.h"
 #include "metadata_answer.h"
@@ -119,7 +120,7 @@ static enum vault_step ask(struct vault_credential_run *run,
     if (status != VAULT_OK)
         return vault_run_done(run, status);
     run->exchange->method = questions[question_of(run)].method;
-    run->exchange->direct = true;
+    run->exchange->direct = run->exchange->wants_date = true;
     run->exchange->timeout_ms = settings->timeout_ms;
     run->step |= ASKED;
     run->attempts++;
@@ -305,7 +306,7 @@ static enum vault_step take_keys(struct vault_credential_run *run,
     struct vault_message amiss = {0};
     enum vault_status status = vault_metadata_read(run->exchange, source_name, credential, &amiss);
 
-    if (status == VAULT_OK && vault_metadata_expired(run->exchange, credential, run->now))
+    if (status == VAULT_OK && vault_clock_skew_expired(run->exchange, credential, run->now))
         credential->expires = extended(run->now, credential->access_key_id);
     if (status != VAULT_OK) {
         say_where(run, settings);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "clock_skew.h"
 #include "credential_json.h"
 #include "file.h"
 #include "iso8601.h"
@@ -199,6 +200,7 @@ static enum vault_step ask(struct vault_credential_run *run)
         status = put_url(run);
     if (status != VAULT_OK)
         return vault_run_done(run, status);
+    run->exchange->wants_date = true;
     run->exchange->timeout_ms = TIMEOUT_MS;
     run->step = READ;
     run->attempts++;
@@ -298,7 +300,7 @@ static enum vault_status read_answer(struct vault_credential_run *run, struct va
     status = read_body(run->exchange, &credential, why);
     if (status != VAULT_OK)
         return status;
-    if (vault_metadata_expired(run->exchange, &credential, run->now)) {
+    if (vault_clock_skew_expired(run->exchange, &credential, run->now)) {
         vault_credential_clear(&credential);
         vault_message_add(why, "it hands out credentials that have expired");
         return VAULT_BAD_RESPONSE;

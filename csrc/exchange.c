@@ -26,6 +26,7 @@ void vault_exchange_init(struct vault_exchange *exchange)
     exchange->method = "GET";
     exchange->direct = false;
     exchange->fresh = false;
+    exchange->wants_date = false;
     exchange->may_connect = NULL;
     exchange->timeout_ms = 0;
     vault_buffer_init(&exchange->url, URL_MAX);
@@ -41,6 +42,7 @@ void vault_exchange_clear(struct vault_exchange *exchange)
     exchange->method = "GET";
     exchange->direct = false;
     exchange->fresh = false;
+    exchange->wants_date = false;
     exchange->may_connect = NULL;
     exchange->timeout_ms = 0;
     vault_buffer_clear(&exchange->url);

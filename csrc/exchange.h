@@ -22,8 +22,9 @@ struct vault_exchange {
     struct vault_buffer url;     /* absolute, http or https */
     struct vault_buffer headers; /* "Name: value\r\n" lines */
     struct vault_buffer body;
-    bool direct; /* never through a proxy (metadata services) */
-    bool fresh;  /* on no connection that was kept */
+    bool direct;     /* never through a proxy (metadata services) */
+    bool fresh;      /* on no connection that was kept; a new one may take twice its time */
+    bool wants_date; /* of an answer of 200, too */
     /* NULL, or asked about each struct sockaddr before it is connected to; false ends it all */
     bool (*may_connect)(const void *sockaddr);
     int64_t timeout_ms; /* for this exchange, its connection included; 0: the fetch's own */
@@ -36,7 +37,7 @@ struct vault_exchange {
                                   it was run and came to its end, whatever its exit status */
     int status;                /* HTTP status, 0 where none came */
     struct vault_buffer answer;
-    int64_t date; /* Date, seconds since 1970; -1: none, or an answer of 200 that is not direct */
+    int64_t date; /* Date, seconds since 1970; -1: none, or one of a 200 that nobody wants */
     int64_t retry_after_ms; /* x-amz-retry-after; -1: none */
     char error_type[128];   /* x-amzn-errortype, "" for none */
     char request_id[64];    /* x-amzn-requestid, "" for none */

@@ -9,9 +9,9 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 
+#include "header.h"
 #include "http_outcome.h"
 #include "version.h"
 
@@ -48,32 +48,6 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *at)
     return transfer->refused == VAULT_OK ? size * count : 0;
 }
 
-/* The value of header `name` in `line` as a slice without white space around it, or NULL. */
-static const char *value_of(const char *line, size_t length, const char *name, size_t *value_length)
-{
-    size_t skip = strlen(name);
-
-    if (length <= skip || strncasecmp(line, name, skip) != 0 || line[skip] != ':')
-        return NULL;
-    for (skip++; skip < length && (line[skip] == ' ' || line[skip] == '\t');)
-        skip++;
-    while (length > skip && strchr(" \t\r\n", line[length - 1]))
-        length--;
-    *value_length = length - skip;
-    return line + skip;
-}
-
-static void keep(const char *line, size_t length, const char *name, char *to, size_t size)
-{
-    size_t value_length;
-    const char *value = value_of(line, length, name, &value_length);
-
-    if (value && value_length < size) {
-        memcpy(to, value, value_length);
-        to[value_length] = '\0';
-    }
-}
-
 static size_t on_header(char *line, size_t size, size_t count, void *at)
 {
     struct vault_transfer *transfer = at;
@@ -95,10 +69,12 @@ static size_t on_header(char *line, size_t size, size_t count, void *at)
         exchange->retry_after_ms = -1;
         exchange->error_type[0] = exchange->request_id[0] = transfer->date[0] = '\0';
     }
-    keep(line, length, "x-amzn-errortype", exchange->error_type, sizeof exchange->error_type);
-    keep(line, length, "x-amzn-requestid", exchange->request_id, sizeof exchange->request_id);
-    keep(line, length, "date", transfer->date, sizeof transfer->date);
-    keep(line, length, "x-amz-retry-after", text, sizeof text);
+    vault_header_keep(line, length, "x-amzn-errortype", exchange->error_type,
+                      sizeof exchange->error_type);
+    vault_header_keep(line, length, "x-amzn-requestid", exchange->request_id,
+                      sizeof exchange->request_id);
+    vault_header_keep(line, length, "date", transfer->date, sizeof transfer->date);
+    vault_header_keep(line, length, "x-amz-retry-after", text, sizeof text);
     if (text[0] && strlen(text) < 10 && strspn(text, "0123456789") == strlen(text))
         exchange->retry_after_ms = strtol(text, NULL, 10);
     return length;
@@ -284,6 +260,9 @@ static enum vault_status set_request(struct vault_transfer *transfer)
     /* A connection kept from elsewhere was not asked about. */
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT,
                      exchange->fresh || exchange->may_connect ? 1L : 0L);
+    /* Where a name server is dead resolvers take 5 s. (resolv.conf(5)) */
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)transfer->settings->connect_timeout_ms * (exchange->fresh ? 2 : 1));
     if (curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) != CURLE_OK)
         return VAULT_NO_MEMORY;
     return VAULT_OK;
@@ -391,9 +370,8 @@ void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http_status);
     exchange->status = (int)http_status;
     exchange->outcome = outcome_of(transfer, code, text);
-    /* Not cheap to read, and only who was refused may have a wrong clock; what a metadata service
-     * hands out runs out by its clock. */
-    if (transfer->date[0] && (http_status != 200 || exchange->direct))
+    /* Not cheap to read; who was refused may have a wrong clock. */
+    if (transfer->date[0] && (http_status != 200 || exchange->wants_date))
         exchange->date = (int64_t)curl_getdate(transfer->date, NULL);
     if (exchange->outcome != VAULT_OK)
         say_why(transfer, text);

@@ -122,6 +122,7 @@ static enum vault_step ask(struct vault_role_run *run, const struct vault_role_w
                               : ask_web_identity(run, wish, tools->exchange);
     if (status != VAULT_OK)
         return done(run, status);
+    tools->exchange->wants_date = true;
     tools->exchange->timeout_ms = TIMEOUT_MS;
     run->signed_at = now;
     run->retry.attempts++;
@@ -143,20 +144,36 @@ static bool correct_clock(struct vault_role_run *run, const struct vault_role_to
     return run->clock_corrected;
 }
 
+static enum vault_status hear(struct vault_role_run *run, const struct vault_role_wish *wish,
+                              const struct vault_exchange *exchange, int64_t now)
+{
+    enum vault_status status = exchange->outcome;
+
+    if (status != VAULT_OK) {
+        vault_message_add(&run->why, "%s", exchange->why.text);
+        return status;
+    }
+    status = vault_sts_read(exchange, wish->caller ? SOURCE_ROLE : SOURCE_IDENTITY,
+                            &run->credential, &run->why);
+    /* Who is asked without a signature does not mind a wrong clock. */
+    if (status == VAULT_OK && vault_clock_skew_expired(exchange, &run->credential, now)) {
+        vault_credential_clear(&run->credential);
+        vault_message_add(&run->why, "STS hands out credentials that have expired");
+        return VAULT_BAD_RESPONSE;
+    }
+    return status;
+}
+
 enum vault_step vault_role_next(struct vault_role_run *run, const struct vault_role_wish *wish,
                                 const struct vault_role_tools *tools, int64_t now)
 {
     const struct vault_exchange *exchange = tools->exchange;
-    enum vault_status status = exchange->outcome;
+    enum vault_status status;
 
     if (!run->asked)
         return ask(run, wish, tools, now);
     run->asked = false;
-    if (status == VAULT_OK)
-        status = vault_sts_read(exchange, wish->caller ? SOURCE_ROLE : SOURCE_IDENTITY,
-                                &run->credential, &run->why);
-    else
-        vault_message_add(&run->why, "%s", exchange->why.text);
+    status = hear(run, wish, exchange, now);
     if (status == VAULT_OK) {
         vault_retry_succeeded(&run->retry, tools->budget);
         return done(run, VAULT_OK);

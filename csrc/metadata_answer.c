@@ -156,13 +156,3 @@ enum vault_status vault_metadata_read(const struct vault_exchange *exchange, con
         return say_refusal(members, exchange, why);
     return read_parts(members, source, credential, why);
 }
-
-bool vault_metadata_expired(const struct vault_exchange *exchange,
-                            struct vault_credential *credential, int64_t now)
-{
-    int64_t left = credential->expires - (exchange->date >= 0 ? exchange->date : now);
-
-    if (left > 0 && credential->expires <= now)
-        credential->expires = now + left;
-    return left <= 0;
-}

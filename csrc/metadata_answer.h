@@ -34,10 +34,4 @@ VAULT_MUST_CHECK enum vault_status vault_metadata_read(const struct vault_exchan
                                                        struct vault_credential *credential,
                                                        struct vault_message *why);
 
-/* Whether what was read of an answer has run out: by the answer's own Date, else at `now`, since it
- * is the clock of this machine that may be wrong. Where it has not, but `now` is past its end,
- * `expires` becomes as far from `now` as it is from Date: whoever keeps it goes by our clock. */
-bool vault_metadata_expired(const struct vault_exchange *exchange,
-                            struct vault_credential *credential, int64_t now);
-
 #endif

@@ -1,4 +1,4 @@
-/* test_clock_skew - how far AWS's clock is from ours, as a refused answer shows it.
+/* test_clock_skew - how far AWS's clock is from ours, as an answer shows it.
  *
  * For:   what clock_skew.h promises, at its borders.
  * Never: trying again (test_fetch_again). It allocates nothing, so there is no loop of failures.
@@ -55,9 +55,30 @@ static void test_rows(void **state)
     }
 }
 
+static void test_expired(void **state)
+{
+    static const struct {
+        int64_t expires, date, now, settled; /* settled 0: it has run out */
+    } rows[] = {
+        {100, -1, 99, 100}, {100, -1, 100, 0},   {100, -1, 101, 0},   {100, 99, 99, 100},
+        {100, 100, 0, 0},   {100, 40, 100, 160}, {100, 40, 200, 260}, {100, 40, 99, 100},
+        {100, 0, 200, 300}, {100, 101, 200, 0},  {100, 40, 0, 100},   {0, 1, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct vault_credential credential = {.expires = rows[i].expires};
+        const struct vault_exchange exchange = {.date = rows[i].date};
+        bool good = !vault_clock_skew_expired(&exchange, &credential, rows[i].now);
+
+        assert_int_equal(good, rows[i].settled != 0);
+        assert_int_equal(credential.expires, good ? rows[i].settled : rows[i].expires);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_expired)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

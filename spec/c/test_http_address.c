@@ -19,6 +19,7 @@
 
 /* libcurl's resolver is this program's: every name has these two addresses, in this order. */
 static uint32_t addresses[2];
+static int resolver_takes_ms;
 
 __attribute__((visibility("default"))) int getaddrinfo(const char *restrict name,
                                                        const char *restrict service,
@@ -29,6 +30,7 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *restrict name
 
     (void)name;
     (void)hints;
+    rest_ms(resolver_takes_ms);
     for (int i = 0; i < 2; i++) {
         struct sockaddr_in *address = calloc(1, sizeof *address);
 
@@ -137,6 +139,30 @@ static void test_kept_connections(void **state)
     server_stop(&server);
 }
 
+/* A connection that is to be a fresh one may take twice as long to come about. */
+static void test_a_slow_resolver(void **state)
+{
+    static struct server server = {.answer = ANSWER};
+
+    (void)state;
+    server_start(&server);
+    addresses[0] = addresses[1] = INADDR_LOOPBACK;
+    resolver_takes_ms = 150;
+    for (int fresh = 0; fresh < 2; fresh++) {
+        struct call call;
+        char url[64];
+
+        snprintf(url, sizeof url, "http://name.test:%d/", server.port);
+        open_call(&call, url);
+        call.settings.connect_timeout_ms = 100;
+        call.exchange.fresh = fresh;
+        assert_int_equal(perform(&call), fresh ? VAULT_OK : VAULT_RESOLVE_FAILED);
+        close_call(&call);
+    }
+    resolver_takes_ms = 0;
+    server_stop(&server);
+}
+
 static void test_own_time_out(void **state)
 {
     static const struct {
@@ -173,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_kept_connections),
+        cmocka_unit_test(test_a_slow_resolver),
         cmocka_unit_test(test_own_time_out),
     };
 

@@ -231,6 +231,31 @@ static void test_a_clock_that_is_off(void **state)
     }
 }
 
+/* Who is asked without a signature does not mind a wrong clock. */
+static void test_keys_that_seem_to_have_expired(void **state)
+{
+    static const int64_t rows[][3] = {/* Date, now, and when they run out, 0: they have */
+                                      {0, NOW + 3599, NOW + 3600},
+                                      {0, NOW + 3600, 0},
+                                      {NOW, NOW + 7200, NOW + 7200 + 3600},
+                                      {NOW + 3600, NOW + 3600, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct ask ask = {STS, "AKIDCANARY", .body = STS_KEYS("a"), .date = rows[i][0]};
+        struct assumption it;
+
+        open_assumption(&it, no_entries);
+        (void)vault_role_next(&it.run, &it.wish, &it.tools, rows[i][1]);
+        assert_true(it.exchange.wants_date);
+        answer_ask(&it.exchange, &ask);
+        (void)vault_role_next(&it.run, &it.wish, &it.tools, rows[i][1]);
+        assert_int_equal(it.run.credential.expires, rows[i][2]);
+        assert_int_equal(strstr(it.run.why.text, "have expired") != NULL, rows[i][2] == 0);
+        close_assumption(&it);
+    }
+}
+
 /* ---- where, and with which token ---- */
 
 static void test_endpoints(void **state)
@@ -361,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_max_attempts),
         cmocka_unit_test(test_given_up_in_a_pause),
         cmocka_unit_test(test_a_clock_that_is_off),
+        cmocka_unit_test(test_keys_that_seem_to_have_expired),
         cmocka_unit_test(test_endpoints),
         cmocka_unit_test(test_no_endpoint),
         cmocka_unit_test(test_token_files),

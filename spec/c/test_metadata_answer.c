@@ -201,27 +201,6 @@ static void test_refusals(void **state)
     check_refused(NULL, body, VAULT_CREDENTIALS_REFUSED, said);
 }
 
-static void test_expired(void **state)
-{
-    static const struct {
-        int64_t expires, date, now, settled; /* settled 0: it has run out */
-    } rows[] = {
-        {100, -1, 99, 100}, {100, -1, 100, 0},   {100, -1, 101, 0},   {100, 99, 99, 100},
-        {100, 100, 0, 0},   {100, 40, 100, 160}, {100, 40, 200, 260}, {100, 40, 99, 100},
-        {100, 0, 200, 300}, {100, 101, 200, 0},  {100, 40, 0, 100},   {0, 1, 0, 0},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct vault_credential credential = {.expires = rows[i].expires};
-        const struct vault_exchange exchange = {.date = rows[i].date};
-        bool good = !vault_metadata_expired(&exchange, &credential, rows[i].now);
-
-        assert_int_equal(good, rows[i].settled != 0);
-        assert_int_equal(credential.expires, good ? rows[i].settled : rows[i].expires);
-    }
-}
-
 static void test_no_memory(void **state)
 {
     static const struct {
@@ -261,8 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_classify),    cmocka_unit_test(test_read),
         cmocka_unit_test(test_bad_answers), cmocka_unit_test(test_long_parts),
-        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_expired),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
