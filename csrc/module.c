@@ -115,11 +115,14 @@ static int core_getenv(lua_State *state)
                                        "AWS_SECURITY_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
                                        "VAULTS_ADMIN_TOKEN"};
     const char *name = luaL_checkstring(state, 1), *value;
+    struct vault_message why = {0};
 
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        if (strcmp(name, kept[i]) == 0)
-            return vault_push_failure(state, VAULT_REFUSED,
-                                      "the gateway's own credentials are not for references");
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        if (strcmp(name, kept[i]) != 0)
+            continue;
+        vault_message_add(&why, "%s is the gateway's own, and not for references", kept[i]);
+        return vault_push_failure(state, VAULT_REFUSED, why.text);
+    }
     value = vault_environment_get(vault_environment_process(), name);
     if (value)
         lua_pushstring(state, value);

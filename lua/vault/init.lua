@@ -26,6 +26,9 @@ local OPTIONS = { vaults = "table or string", state = "string", dict = "string",
                   trusted_certificate = "string", max_entries = "number", init_timeout = "number",
                   refresh_rate = "number" }
 
+-- nginx sets it for the new binary, which has only the variables that `env` lines name.
+local UPGRADED = "NGINX"
+
 local function check_number(name, value)
     local is_rate = name == "refresh_rate"
     local good = value > 0 and value < math.huge
@@ -88,6 +91,11 @@ function _M.init(options)
         node.configure { dict = options.dict, max_entries = options.max_entries,
                          rate = options.refresh_rate }
         ngx.log(ngx.INFO, core.about())
+        if environment.get(UPGRADED) then
+            ngx.log(ngx.WARN, "vault: this nginx began as an upgrade of another's binary, and has ",
+                "of the environment only what env lines name: what else credentials, a region or ",
+                "references came from is missing until a restart")
+        end
     end
     local vault_settings = node.vault_settings(options)
     if ngx and ngx.shared then

@@ -35,6 +35,17 @@ local SERVER = [[
     }
 ]]
 
+describe("an nginx that is an upgrade of another's binary", function()
+    it("says that its environment is not whole", function()
+        for _, env in ipairs { { NGINX = "" }, {} } do
+            local one = gateway.start { env = env }
+            local log = one:error_log()
+            one:stop()
+            assert.equal(env.NGINX ~= nil, log:find("only what env lines name", 1, true) ~= nil)
+        end
+    end)
+end)
+
 describe("what is needed at start", function()
     local fake, nginx
 
