@@ -247,10 +247,20 @@ static void listen(struct reader *reader)
     XML_SetStartDoctypeDeclHandler(reader->parser, on_doctype);
 }
 
+/* Where it stopped to read; -1: nothing was read. */
+static long long offset_of(XML_Parser parser)
+{
+#if XML_MAJOR_VERSION > 2 || XML_MINOR_VERSION >= 9 /* which deprecates the other one */
+    return XML_GetCurrentByteIndex64(parser);
+#else
+    return XML_GetCurrentByteIndex(parser);
+#endif
+}
+
 static enum vault_status fault_of(struct reader *reader, struct vault_message *why)
 {
     enum XML_Error error = XML_GetErrorCode(reader->parser);
-    XML_Index offset = XML_GetCurrentByteIndex(reader->parser); /* -1: of nothing read */
+    long long offset = offset_of(reader->parser);
 
     if (reader->status == VAULT_OK) {
         if (error == XML_ERROR_NO_MEMORY)
@@ -259,8 +269,8 @@ static enum vault_status fault_of(struct reader *reader, struct vault_message *w
         reader->fault = XML_ErrorString(error);
     }
     if (reader->status == VAULT_BAD_RESPONSE)
-        vault_message_add(why, "XML: %s, at byte %ld", reader->fault ? reader->fault : "malformed",
-                          offset < 0 ? 1 : (long)offset + 1);
+        vault_message_add(why, "XML: %s, at byte %lld", reader->fault ? reader->fault : "malformed",
+                          offset < 0 ? 1 : offset + 1);
     return reader->status;
 }
 
