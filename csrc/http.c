@@ -335,23 +335,24 @@ static enum vault_status outcome_of(const struct vault_transfer *transfer, CURLc
 
 static void say_why(const struct vault_transfer *transfer, const char *text)
 {
-    const enum vault_status outcome = transfer->exchange->outcome;
     struct vault_message why = {0};
 
-    if (outcome == VAULT_TOO_LARGE && transfer->header_bytes > HEADER_BYTES_MAX)
+    if (transfer->refused == VAULT_OK)
+        vault_message_quote(&why, text, strlen(text), WHY_SHOWN);
+    else if (transfer->header_bytes > HEADER_BYTES_MAX)
         vault_message_add(&why, "the answer's headers are over their limit of %d bytes",
                           HEADER_BYTES_MAX);
-    else if (outcome == VAULT_TOO_LARGE)
+    else if (transfer->refused == VAULT_TOO_LARGE)
         vault_message_add(&why, "the answer is over its limit of %zu bytes",
                           transfer->exchange->answer.limit);
-    else if (outcome == VAULT_CONNECTION_LOST && transfer->refused == outcome)
+    else if (transfer->refused == VAULT_CONNECTION_LOST)
         vault_message_add(&why, "one kept connection after the other was lost");
-    else if (outcome == VAULT_BAD_ENDPOINT && transfer->refused == outcome)
+    else if (transfer->refused == VAULT_BAD_ENDPOINT)
         vault_message_add(&why, "this address may not be asked over plain HTTP");
-    else if (outcome == VAULT_BAD_RESPONSE && transfer->refused == outcome)
+    else if (transfer->refused == VAULT_BAD_RESPONSE)
         vault_message_add(&why, "a header of the answer holds a NUL byte");
     else
-        vault_message_quote(&why, text, strlen(text), WHY_SHOWN);
+        vault_message_add(&why, "%s", vault_status_row(transfer->refused)->sentence);
     if (transfer->proxy)
         vault_message_add(&why, " (a proxy is configured)");
     vault_note_set(&transfer->exchange->why, &why);

@@ -317,8 +317,8 @@ static void test_header_limit(void **state)
         enum vault_status outcome;
     } rows[] = {
         {63, 1024, VAULT_OK},        {64, 1024, VAULT_TOO_LARGE}, {1000, 1024, VAULT_TOO_LARGE},
-        {1, 60000, VAULT_OK},        {1, 70000, VAULT_TOO_LARGE}, {5000, 8, VAULT_OK},
-        {10000, 8, VAULT_TOO_LARGE},
+        {1, 60000, VAULT_OK},        {1, 70000, VAULT_TOO_LARGE}, {4500, 8, VAULT_OK},
+        {4500, 16, VAULT_TOO_LARGE},
     };
     struct call call;
 
@@ -333,7 +333,8 @@ static void test_header_limit(void **state)
                                 "the answer's headers are over their limit of 65536 bytes");
         close_call(&call);
     }
-    /* A line over 100 KiB never leaves libcurl, which calls it "out of memory" before 8.6. */
+    /* A line over 100 KiB never leaves libcurl, which calls it "out of memory" before 8.6; nor
+     * do more than 5000 lines, with later ones. */
     assert_false(vault_status_row(with_headers(&call, 1, 500000))->may_retry);
     assert_int_not_equal(call.exchange.outcome, VAULT_OK);
     close_call(&call);
