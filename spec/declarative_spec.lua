@@ -131,6 +131,12 @@ local REFUSED = {
         .. '    region: "{vault://other/region}"\n'),
       { 6, "vaults[1].config.region", "only references to the environment may stand here: "
           .. "{vault://env/..}, $env://.." } },
+    { "vaults twice", vaults(VAULT) .. "services: []\nvaults:\n- name: aws\n  prefix: sm-two\n",
+      { 6, "", 'the key "vaults" is there twice' } },
+    { "secrets twice", "secrets:\n- id: aws/a\nsecrets:\n- id: aws/b\n#END",
+      { 3, "", 'the key "secrets" is there twice' } },
+    { "the version twice", vaults("") .. '_format_version: "2.1"\n',
+      { 3, "", 'the key "_format_version" is there twice' } },
     { "no version", "vaults:\n" .. VAULT, { 1, "_format_version", "required field missing" } },
     { "an unknown version", "a: 1\n_format_version: '4.0'\nvaults:\n" .. VAULT,
       { 2, "_format_version", 'expected "1.1", "2.1" or "3.0"' } },

@@ -134,6 +134,8 @@ describe("lines", function()
         assert.equal(2, (yaml.read(node)))
         assert.is_nil((yaml.member(root, "c")))
         assert.is_nil((yaml.member(node, "c")))
+        assert.same({ nil, 'the key "b" is there twice', 3 },
+            { yaml.member(yaml.compose("b: 1\na: 1\nb: 2\nb: 3\n"), "b") })
     end)
 end)
 

@@ -71,8 +71,10 @@ local function read_yaml(text)
     end
     local value, lines = {}, { line = root.line, inside = {} }
     for _, name in ipairs(KNOWN) do
-        local node, at = yaml.member(root, name)
-        if node then
+        local node, at, twice = yaml.member(root, name)
+        if twice then
+            return one(at, twice)
+        elseif node then
             local read, where, bad = yaml.read(node)
             if read == nil then
                 return one(where, bad)

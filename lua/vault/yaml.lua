@@ -178,6 +178,10 @@ local function scalar_value(node)
     return node.value
 end
 
+local function say_twice(key)
+    return ('the key "%s" is there twice'):format(quote(key))
+end
+
 local function key_of(node)
     if node.kind ~= "scalar" then
         fail(node.line, "a key that is not a text")
@@ -233,7 +237,7 @@ function readers.map(node, state)
         if key == "<<" and pair[1].plain then
             sources[#sources + 1] = pair[2]
         elseif made[key] ~= nil then
-            fail(pair[1].line, ('the key "%s" is there twice'):format(quote(key)))
+            fail(pair[1].line, say_twice(key))
         else
             made[key], lines.inside[key] = read(pair[2], state)
             lines.inside[key].line = pair[1].line
@@ -267,11 +271,15 @@ function _M.read(node)
     return result.value, result.lines
 end
 
--- The node at `name` in the map `node`, and the line of its key; the last where there are several.
+-- The node at `name` in the map `node`, and the line of its key.
+-- nil | nil, message, line: it is there twice
 function _M.member(node, name)
     local found, line
     for _, pair in ipairs(node.kind == "map" and node.pairs or {}) do
         if pair[1].kind == "scalar" and pair[1].value == name then
+            if found then
+                return nil, say_twice(name), pair[1].line
+            end
             found, line = pair[2], pair[1].line
         end
     end
