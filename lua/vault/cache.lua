@@ -3,7 +3,7 @@
 -- For:   ttl and resurrect_ttl over what this worker and the shared dict hold. The loader and the
 --        clock come in.
 -- Never: AWS words, references, the engine, whether AWS may be asked (permit), what to renew ahead
---        of time (refresh).
+--        of time (refresh), sums of ttl and resurrect_ttl (lifetime).
 --
 -- A snapshot: { payload, binary, version_id, fetched, expires, good_until }. It expires by the
 -- smallest ttl of all who use it. good_until is that moment too, but later while an expired one
@@ -15,6 +15,7 @@
 -- has another config: who asks next says what the ttl is) }.
 
 local bounded = require "vault.bounded"
+local lifetime = require "vault.lifetime"
 local permit_of = require "vault.permit"
 
 local _M = {}
@@ -23,7 +24,6 @@ local metatable = { __index = methods }
 
 local RETRY_STALE = 1 -- seconds an expired snapshot serves before the next try, after a failed one
 local PATIENCE = 1 -- seconds that anybody waits for a new snapshot while an old one could serve
-local RESURRECT_KEPT = 7 * 86400 -- seconds at most that the dict keeps what nobody renews
 local CLOCK_SET_BACK = 2 -- seconds; less is two workers' clocks
 local function ignore() end
 
@@ -63,36 +63,13 @@ end
 -- Expiry ------------------------------------------------------------------------------------------
 
 local function settle_expiry(self, snapshot, ttl)
-    local expires
-    if ttl > 0 then
-        expires = snapshot.fetched + ttl
-    else
-        expires = snapshot.fetched >= self.started and math.huge or self.started
-    end
+    local expires = lifetime.expiry(snapshot.fetched, ttl, self.started)
     if expires < snapshot.expires then
         if snapshot.good_until == snapshot.expires then
             snapshot.good_until = expires
         end
         snapshot.expires = expires
     end
-end
-
--- Until when `snapshot` may serve `policy` at all, renewed or not.
-function _M.last_use(policy, snapshot)
-    return policy.ttl > 0 and snapshot.fetched + policy.ttl + policy.resurrect_ttl or math.huge
-end
-
--- How long the dict keeps what `policy` fetched.
-local function shelf_seconds(policy)
-    return policy.ttl > 0 and policy.ttl + math.min(policy.resurrect_ttl, RESURRECT_KEPT) + 60
-        or math.huge
-end
-
-local function smaller_ttl(left, right)
-    if left == 0 or right == 0 then
-        return left + right
-    end
-    return math.min(left, right)
 end
 
 -- Entries -----------------------------------------------------------------------------------------
@@ -114,15 +91,15 @@ local function entry_for(self, policy)
     local entry = self.entries.items[policy.key]
     if not entry then
         entry = { key = policy.key, policy = policy, ttl = policy.ttl, snapshot = nil,
-                  kept = shelf_seconds(policy), used = true, slot = 0 }
+                  kept = lifetime.shelf_seconds(policy), used = true, slot = 0 }
         self.entries:put(policy.key, entry)
         return entry
     end
-    entry.kept = math.max(entry.kept, shelf_seconds(policy))
+    entry.kept = math.max(entry.kept, lifetime.shelf_seconds(policy))
     if entry.loose then
         return settle_anew(self, entry, policy)
     end
-    local ttl = smaller_ttl(entry.ttl, policy.ttl)
+    local ttl = lifetime.smaller_ttl(entry.ttl, policy.ttl)
     if ttl ~= entry.ttl then
         entry.ttl, entry.policy = ttl, policy
         if entry.snapshot then
@@ -183,7 +160,7 @@ local function look(self, entry, policy)
     if not snapshot then
         return nil, false
     end
-    return snapshot, snapshot.good_until > now and _M.last_use(policy, snapshot) > now
+    return snapshot, snapshot.good_until > now and lifetime.last_use(policy, snapshot) > now
 end
 
 -- What is at hand for `policy`, and whether it need not be renewed; nothing is fetched.
@@ -256,7 +233,7 @@ local function serve_old(self, entry, policy, load)
         entry.snapshot = entry.snapshot or old
     end
     snapshot, good = look(self, entry, policy)
-    if not good and self.now() >= _M.last_use(policy, snapshot) then
+    if not good and self.now() >= lifetime.last_use(policy, snapshot) then
         return nil, message or "its resurrect_ttl is over", word or "timeout"
     end
     if not good then
@@ -284,7 +261,7 @@ function methods:get(policy, load)
         return old
     end
     self.count("vault_misses_total")
-    if old and self.now() < _M.last_use(policy, old) then
+    if old and self.now() < lifetime.last_use(policy, old) then
         return serve_old(self, entry, policy, load)
     end
     local miss = self.permit:refusal(policy)

@@ -13,9 +13,9 @@
 -- }. An environment variable has a prefix instead of policy.
 
 local bounded = require "vault.bounded"
-local cache_of = require "vault.cache"
 local clear = require "table.clear"
 local core = require "vault.core"
+local lifetime = require "vault.lifetime"
 
 local _M = {}
 
@@ -227,7 +227,7 @@ function _M.outdate(prefix)
             values:remove(text)
         elseif held.policy and held.policy.vault == prefix then
             if not (held.outdated or held.spoilt) then
-                held.last = cache_of.last_use(held.policy, held.snapshot)
+                held.last = lifetime.last_use(held.policy, held.snapshot)
             end
             held.snapshot, held.outdated, held.failure, held.warned = common, common, nil, nil
         end
@@ -274,7 +274,7 @@ function _M.keep_old(text, held, message)
         _M.remove(text)
         return nil
     elseif not old.spoilt then
-        old.last = cache_of.last_use(old.policy, old.snapshot) -- it may have been renewed since
+        old.last = lifetime.last_use(old.policy, old.snapshot) -- it may have been renewed since
     end
     if old.last <= now() then
         return nil

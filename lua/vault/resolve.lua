@@ -4,9 +4,9 @@
 --        cache, cut out the field.
 -- Never: which config wins, expiry arithmetic, the engine.
 
-local cache_of = require "vault.cache"
 local cut = require "vault.cut"
 local held = require "vault.held"
+local lifetime = require "vault.lifetime"
 local reference_of = require "vault.reference"
 local splits_of = require "vault.splits"
 local vaults = require "vault.vaults"
@@ -125,7 +125,7 @@ local function read(vault, parts, most, fresh)
     local value
     snapshot, value, message, word = cut_out(vault, parts, settled, snapshot)
     return value, message, word, {
-        value = value, snapshot = snapshot, last = cache and cache_of.last_use(settled, snapshot),
+        value = value, snapshot = snapshot, last = cache and lifetime.last_use(settled, snapshot),
         entry = cache and cache.entries.items[settled.key]
             or { key = settled.key, policy = settled },
         policy = settled, split = parts.id and parts, slot = 0, used = true,
