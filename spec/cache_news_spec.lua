@@ -160,6 +160,24 @@ describe("the cache's news", function()
         assert.equal("x", payload(worker(), asked, loader("x")))
     end)
 
+    for _, before in ipairs { "safe_set", "flush_expired" } do
+        it("of the first flush are not missed by who looks in the middle: " .. before, function()
+            local asked = policy { resurrect_ttl = 60 }
+            payload(one, asked, loader("a"))
+            payload(two, asked, loader("a"))
+            local action = dict[before]
+            dict[before] = function(...)
+                dict[before] = nil
+                two:read_news()
+                return action(...)
+            end
+            one:flush()
+            two:read_news()
+            two:read_news()
+            assert.equal("c", payload(two, asked, loader("c")))
+        end)
+    end
+
     it("need no dict", function()
         dict = nil
         one = worker()

@@ -66,6 +66,20 @@ describe("the node's news", function()
         assert.equal("y", read(two))
     end)
 
+    it("can be that any may have changed, to all workers, before the first change too", function()
+        for _ = 1, 2 do
+            local one, two = worker(), worker()
+            one:tell_all()
+            one:tell("a")
+            assert.equal("ALL", read(two))
+            assert.equal("ALL", read(one))
+            one:tell("b")
+            assert.equal("b", read(two))
+            dict:flush_all()
+        end
+        news.new({ now = function() return clock end }):tell_all()
+    end)
+
     it("go around the ring for ever", function()
         local one = worker(3)
         for i = 1, 1000 do

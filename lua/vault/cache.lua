@@ -313,9 +313,13 @@ function methods:read_news()
     end
 end
 
--- Forget all secrets on the node. Other workers learn of it as of news.
+-- Forget all secrets on the node. Other workers learn of it as of news: who looked while the dict was
+-- empty and nothing said of when it was flushed has to look again.
 function methods:flush()
     self.shelf:flush(self.now())
+    if self.news then
+        self.news:tell_all()
+    end
     self.flushed = self.shelf:flushed()
     self:drop()
 end

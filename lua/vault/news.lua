@@ -33,20 +33,29 @@ local function slot(self, number)
     return ("c:%d"):format(number % self.ring)
 end
 
--- The new snapshot must be in the dict already.
-function methods:tell(key)
-    local dict = self.dict
-    if not dict then
-        return
-    end
-    local number = dict:incr("g", 1)
+-- The number of the last of `count` changes more; nil where the dict has no room even for that.
+local function advance(self, count)
+    local number = self.dict:incr("g", count)
     if not number then
         start(self)
-        number = dict:incr("g", 1)
+        number = self.dict:incr("g", count)
     end
-    -- Where the entry cannot be written, the counter leaves the ring behind.
-    if number and not dict:safe_set(slot(self, number), ("%.0f %s"):format(number, key), KEEP) then
-        dict:incr("g", self.ring + 1)
+    return number
+end
+
+-- Any of them may have changed: the counter leaves the ring behind.
+function methods:tell_all()
+    if self.dict then
+        advance(self, self.ring + 1)
+    end
+end
+
+-- The new snapshot must be in the dict already.
+function methods:tell(key)
+    local number = self.dict and advance(self, 1)
+    if number
+        and not self.dict:safe_set(slot(self, number), ("%.0f %s"):format(number, key), KEEP) then
+        self:tell_all()
     end
 end
 
