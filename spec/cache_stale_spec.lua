@@ -198,6 +198,23 @@ describe("an old value", function()
         assert.equal(0, source.calls)
     end)
 
+    for _, shared in ipairs { true, false } do
+        it("is not put back where it was flushed while it was being renewed" .. (shared and ""
+            or ", without a dict"), function()
+            one = cache.new { shelf = shelf.new { dict = shared and dict or nil },
+                              now = world.ngx.now }
+            payload(one, STALE, loader("a"))
+            world:pass(10)
+            local thread = ask(STALE)
+            world:pass(0.5)
+            one:flush()
+            world:pass(0.6)
+            assert.same({ nil, "the engine did not answer in time", "timeout" }, thread.results)
+            assert.same({ nil, "planted timeout", "timeout" },
+                { payload(one, STALE, failing("timeout")) })
+        end)
+    end
+
     it("is kept in the dict while nothing comes of renewing it", function()
         payload(one, STALE, loader("a"))
         local long = policy { resurrect_ttl = 1e8 }

@@ -60,7 +60,7 @@ function methods:remove(key)
     return entry
 end
 
--- Forget all; nothing goes to on_out.
+-- Forget all; nothing goes to on_out. `items` is another table from then on.
 function methods:clear()
     self.items, self.order, self.count, self.hand = {}, {}, 0, 0
 end

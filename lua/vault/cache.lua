@@ -223,17 +223,17 @@ end
 local function serve_old(self, entry, policy, load)
     local snapshot, message, word, good
     if self.permit:may_renew(policy) then
-        local old = entry.snapshot
+        local old, items = entry.snapshot, self.entries.items
         snapshot, message, word = load(self.keep, PATIENCE, policy)
         if snapshot then
             return snapshot
         end
-        -- While this one waited, the entry may have made room for another.
+        -- While this one waited, the entry may have made room for another; or all were dropped.
         entry = entry_for(self, policy)
-        entry.snapshot = entry.snapshot or old
+        entry.snapshot = entry.snapshot or self.entries.items == items and old or nil
     end
     snapshot, good = look(self, entry, policy)
-    if not good and self.now() >= lifetime.last_use(policy, snapshot) then
+    if not snapshot or not good and self.now() >= lifetime.last_use(policy, snapshot) then
         return nil, message or "its resurrect_ttl is over", word or "timeout"
     end
     if not good then
@@ -313,8 +313,8 @@ function methods:read_news()
     end
 end
 
--- Forget all secrets on the node. Other workers learn of it as of news: who looked while the dict was
--- empty and nothing said of when it was flushed has to look again.
+-- Forget all secrets on the node. Other workers learn of it as of news: who looked while the dict
+-- was empty, and did not say yet when it was flushed, has to look again.
 function methods:flush()
     self.shelf:flush(self.now())
     if self.news then
