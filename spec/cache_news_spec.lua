@@ -18,13 +18,14 @@ describe("the cache's news", function()
             shelf = shelf.new { dict = dict }, now = world.ngx.now,
             news = news.new { dict = dict, now = world.ngx.now, ring = options and options.ring },
             on_change = function() made.changes = (made.changes or 0) + 1 end,
+            on_flush = function() made.flushes = made.flushes + 1 end,
             on_entry = function(entry) made.entry = entry end,
             count = function(name, label)
                 name = label and name .. " " .. label or name
                 made.counts[name] = (made.counts[name] or 0) + 1
             end,
         }
-        made.changes, made.counts = 0, {}
+        made.changes, made.flushes, made.counts = 0, 0, {}
         return made
     end
 
@@ -146,6 +147,7 @@ describe("the cache's news", function()
         one:flush()
         two:read_news()
         one:read_news()
+        assert.same({ 1, 1 }, { one.flushes, two.flushes })
         assert.equal(0, snapshot.good_until)
         for _, from in ipairs { one, two } do
             assert.equal("c", payload(from, asked, loader("c")))

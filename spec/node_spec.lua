@@ -146,6 +146,43 @@ describe("a node", function()
             aws.secrets.db = { AWSCURRENT = '{"k":"v2"}' }
             assert.equal("v2", get(two))
         end)
+
+        local function set_vault(region)
+            one.vaults.change(function()
+                return { { prefix = "my-aws", name = "aws", config = { region = region } } }, 1
+            end)
+            world:pass(0.2)
+        end
+
+        it("flushes what the others keep of a vault that has another config", function()
+            local text = "{vault://my-aws/db/k}"
+            set_vault("eu-west-1")
+            assert.same({ "v1", "v1" }, { get(one, text), get(two, text) })
+            aws.word = function(request)
+                return request.terms.region == "eu-west-2" and "access_denied" or nil
+            end
+            set_vault("eu-west-2")
+            assert.same({ "v1", "v1" }, { get(one, text), get(two, text) })
+            one.vault.flush()
+            world:pass(0.2)
+            for _, worker in ipairs { one, two } do
+                assert.same({ nil, "planted access_denied", "access_denied" },
+                    { get(worker, text) })
+            end
+        end)
+
+        it("flushes what the others keep of a version before one without the key", function()
+            get(one)
+            get(two)
+            node:rotate("db", '{"other":"v2"}')
+            world:pass(9.5)
+            assert.same({ "v1", "v1" }, { get(one), get(two) })
+            one.vault.flush()
+            world:pass(0.2)
+            for _, worker in ipairs { one, two } do
+                assert.equal("key_not_found", select(3, get(worker)))
+            end
+        end)
     end)
 
     it("keeps locks and counters in a dict of their own where there is one", function()

@@ -38,11 +38,13 @@ local function ignore() end
 -- count        function(name, label, n): metrics
 -- on_entry     function(entry): it has a new expiry, or is new; or, without a snapshot, it is gone
 -- on_change    function(): some value of this worker is not what it was
+-- on_flush     function(): all secrets on the node are to be forgotten, here too
 function _M.new(options)
     local self = setmetatable({
         shelf = options.shelf, now = options.now, started = options.started or 0,
         permit = permit_of.new(options), news = options.news, count = options.count or ignore,
         on_entry = options.on_entry or ignore, on_change = options.on_change or ignore,
+        on_flush = options.on_flush or ignore,
     }, metatable)
     -- What every load calls at its end, perhaps long after the light thread that began it was
     -- killed: variables of a function that waits would be that thread's, whose stack nginx's Lua
@@ -290,13 +292,17 @@ local function take_news(self, key)
     end
 end
 
+-- The node's secrets were flushed, here or by another worker.
+local function heed_flush(self)
+    self.flushed = self.shelf:flushed()
+    self:drop()
+    self.on_flush()
+end
+
 -- Any of them may have changed: each is looked at when it is wanted next.
 local function doubt_all(self)
-    local flushed = self.shelf:flushed()
-    if flushed ~= self.flushed then
-        self.flushed = flushed
-        self:drop()
-        return
+    if self.shelf:flushed() ~= self.flushed then
+        return heed_flush(self)
     end
     for _, entry in pairs(self.entries.items) do
         if entry.snapshot then
@@ -320,8 +326,7 @@ function methods:flush()
     if self.news then
         self.news:tell_all()
     end
-    self.flushed = self.shelf:flushed()
-    self:drop()
+    heed_flush(self)
 end
 
 -- Forget what this worker holds (the dict keeps its own).

@@ -118,6 +118,7 @@ function _M.configure(options)
     parts.cache = cache_of.new {
         shelf = parts.shelf, now = ngx.now, started = ngx.now(), brake = parts.brake,
         max_entries = options.max_entries, count = count, on_change = changed,
+        on_flush = resolve.drop,
         on_entry = function(entry)
             if parts.refresh then
                 parts.refresh:schedule(entry)
@@ -237,7 +238,6 @@ function _M.flush()
         return
     end
     vaults.keep_while(function() parts.cache:flush() end)
-    resolve.drop()
 end
 
 -- Fetch anew what the node holds of the vault with this prefix; see vault.renewal. Before init
