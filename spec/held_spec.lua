@@ -222,6 +222,24 @@ describe("resolve holds", function()
             one:fails("key_not_found", text)
         end)
 
+        it("and nobody waits for long to see whether a newer one is better", function()
+            get(PASSWORD)
+            one:rotate("db", '{"user":"u2"}')
+            world:pass(10)
+            get(USER)
+            world:pass(2)
+            assert.equal("p1", get(PASSWORD))
+            assert.equal(1, one.aws.options.patience)
+            one.aws.secrets.db, one.aws.asked = "timeout", {}
+            world:pass(10)
+            assert.equal("p1", get(PASSWORD)) -- which is kept by now
+            assert.equal(2, #one.aws.asked)
+            assert.equal(1, one.aws.options.patience)
+            world:pass(2)
+            one:fails("key_not_found", "{vault://aws/db/none?ttl=10}")
+            assert.is_nil(one.aws.options.patience)
+        end)
+
         it("not where there was none", function()
             one.aws.secrets.db = { AWSCURRENT = '{"user":"u1"}' }
             one:fails("key_not_found", PASSWORD)

@@ -147,6 +147,23 @@ describe("a node", function()
             assert.equal("v2", get(two))
         end)
 
+        it("keeps nobody waiting for more than a second where an old value serves", function()
+            get(one)
+            node:rotate("db", '{"other":"v2"}')
+            world:pass(9.5)
+            assert.equal("v1", get(one))
+            aws.delay = 1000
+            for _ = 1, 20 do
+                world:pass(2)
+                local thread = world:spawn("content", function()
+                    return one.vault.get("{vault://aws/db/k?ttl=10}")
+                end)
+                world:pass(1.1)
+                assert.is_true(thread.done)
+                assert.equal("v1", thread.results[1])
+            end
+        end)
+
         local function set_vault(region)
             one.vaults.change(function()
                 return { { prefix = "my-aws", name = "aws", config = { region = region } } }, 1

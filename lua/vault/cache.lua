@@ -378,9 +378,9 @@ function methods:newer(policy, since)
 end
 
 -- Fetch the secret of `policy` whatever is at hand; that stays where it fails.
--- load as in get(); snapshot | nil, message, word
-function methods:fetch(policy, load)
-    return load(self.keep, nil, policy)
+-- load, patience as in get(); snapshot | nil, message, word
+function methods:fetch(policy, load, patience)
+    return load(self.keep, patience, policy)
 end
 
 return _M

@@ -130,6 +130,21 @@ function _M.find(text)
     return held and not held.outdated and held or nil
 end
 
+-- Until when `held`, a secret's value, may serve, renewed or not; it may have been renewed since it
+-- was put.
+local function last_of(held)
+    if held.outdated or held.spoilt then
+        return held.last
+    end
+    return lifetime.last_use(held.policy, held.snapshot)
+end
+
+-- Whether what is held of `text` may serve where nothing better comes of its secret.
+function _M.may_serve(text)
+    local held = values.items[text]
+    return held ~= nil and held.policy ~= nil and last_of(held) > now()
+end
+
 function _M.is_outdated(text)
     local held = values.items[text]
     return held ~= nil and held.outdated ~= nil
@@ -226,9 +241,7 @@ function _M.outdate(prefix)
         if held.prefix == prefix then
             values:remove(text)
         elseif held.policy and held.policy.vault == prefix then
-            if not (held.outdated or held.spoilt) then
-                held.last = lifetime.last_use(held.policy, held.snapshot)
-            end
+            held.last = last_of(held)
             held.snapshot, held.outdated, held.failure, held.warned = common, common, nil, nil
         end
     end
@@ -273,9 +286,8 @@ function _M.keep_old(text, held, message)
     elseif old.outdated then
         _M.remove(text)
         return nil
-    elseif not old.spoilt then
-        old.last = lifetime.last_use(old.policy, old.snapshot) -- it may have been renewed since
     end
+    old.last = last_of(old)
     if old.last <= now() then
         return nil
     end

@@ -13,7 +13,7 @@ local vaults = require "vault.vaults"
 
 local _M = {}
 
-local PATIENCE = 1 -- seconds that anybody waits for the value of another config
+local PATIENCE = 1 -- seconds that anybody waits while a value is held that may serve
 
 local cache -- nil: nothing is cached (command line)
 local on_change = function() end
@@ -72,8 +72,8 @@ function _M.reloading(vault, settled)
                           since = known and known.fetched or 0 }, ways_anew), known
 end
 
--- The whole secret: a snapshot, and what it was settled with. most, fresh: see read()
-local function snapshot_of(vault, parts, most, fresh)
+-- The whole secret: a snapshot, and what it was settled with. text, fresh: see read()
+local function snapshot_of(vault, parts, text, fresh)
     local settled, message, word = vault.strategy.settle(parts, vault.config, nil,
         vault.terms)
     if not settled then
@@ -90,23 +90,24 @@ local function snapshot_of(vault, parts, most, fresh)
         snapshot, message, word = cache:fetch(settled, (_M.reloading(vault, settled)))
     else
         snapshot, message, word = cache:get(settled,
-            loading(vault, settled, most))
+            loading(vault, settled, held.is_outdated(text) and PATIENCE))
     end
     return snapshot, message, word, settled
 end
 
 -- What was at hand lacks what is wanted of it, and the secret may have it by now: the secret anew,
 -- where AWS may be asked, or nil.
-local function look_again(vault, settled, snapshot)
+local function look_again(vault, settled, text, snapshot)
     if not cache or not cache.permit:may_look_again(settled, snapshot.fetched) then
         return nil
     end
-    return cache:fetch(settled, (_M.reloading(vault, settled)))
+    return cache:fetch(settled, (_M.reloading(vault, settled)),
+        held.may_serve(text) and PATIENCE or nil)
 end
 
-local function cut_out(vault, parts, settled, snapshot)
+local function cut_out(vault, parts, text, settled, snapshot)
     local value, message, word = cut.value(vault.strategy, settled, snapshot, parts)
-    local newer = not value and look_again(vault, settled, snapshot)
+    local newer = not value and look_again(vault, settled, text, snapshot)
     if newer then
         snapshot = newer
         value, message, word = cut.value(vault.strategy, settled, snapshot, parts)
@@ -114,16 +115,16 @@ local function cut_out(vault, parts, settled, snapshot)
     return snapshot, value, message, word
 end
 
--- most   seconds that it may take where the cache says nothing; nil, false: as long as it takes
+-- text   the reference: where an old value of it is held nobody waits for long
 -- fresh  whether it is fetched whatever is at hand
 -- value, nil, nil, entry for `values` | nil, message, word; an entry too where only the cut failed
-local function read(vault, parts, most, fresh)
-    local snapshot, message, word, settled = snapshot_of(vault, parts, most, fresh)
+local function read(vault, parts, text, fresh)
+    local snapshot, message, word, settled = snapshot_of(vault, parts, text, fresh)
     if not snapshot then
         return nil, message, word
     end
     local value
-    snapshot, value, message, word = cut_out(vault, parts, settled, snapshot)
+    snapshot, value, message, word = cut_out(vault, parts, text, settled, snapshot)
     return value, message, word, {
         value = value, snapshot = snapshot, last = cache and lifetime.last_use(settled, snapshot),
         entry = cache and cache.entries.items[settled.key]
@@ -133,9 +134,9 @@ local function read(vault, parts, most, fresh)
 end
 
 -- APISIX's names hold slashes, so where the name ends only AWS knows.
-local function read_split(vault, parts, most, fresh)
+local function read_split(vault, parts, text, fresh)
     return splits:read(parts, function(one)
-        return read(vault, one, most, fresh)
+        return read(vault, one, text, fresh)
     end)
 end
 
@@ -153,8 +154,7 @@ local slow
 -- string | nil, message, word
 local function read_secret(vault, parts, text, fresh)
     local read_it = parts.id and read_split or read
-    local value, message, word, entry = read_it(vault, parts, held.is_outdated(text) and PATIENCE,
-        fresh)
+    local value, message, word, entry = read_it(vault, parts, text, fresh)
     if not cache then
         return value, message, word
     end
