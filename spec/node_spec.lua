@@ -164,27 +164,43 @@ describe("a node", function()
             end
         end)
 
-        local function set_vault(region)
+        local function set_vault(region, id)
             one.vaults.change(function()
-                return { { prefix = "my-aws", name = "aws", config = { region = region } } }, 1
+                return { region and { id = id, prefix = "my-aws", name = "aws",
+                                      config = { region = region } } }, 1
             end)
-            world:pass(0.2)
         end
 
         it("flushes what the others keep of a vault that has another config", function()
             local text = "{vault://my-aws/db/k}"
             set_vault("eu-west-1")
+            world:pass(0.2)
             assert.same({ "v1", "v1" }, { get(one, text), get(two, text) })
             aws.word = function(request)
                 return request.terms.region == "eu-west-2" and "access_denied" or nil
             end
             set_vault("eu-west-2")
+            world:pass(0.2)
             assert.same({ "v1", "v1" }, { get(one, text), get(two, text) })
             one.vault.flush()
             world:pass(0.2)
             for _, worker in ipairs { one, two } do
                 assert.same({ nil, "planted access_denied", "access_denied" },
                     { get(worker, text) })
+            end
+        end)
+
+        it("gives nothing of a removed vault out as the next one's of its name", function()
+            local text = "{vault://my-aws/db/k}"
+            set_vault("eu-west-1", "2911e119-ee1f-42af-a114-67061c3831e5")
+            world:pass(0.2)
+            assert.same({ "v1", "v1" }, { get(one, text), get(two, text) })
+            aws.word = function() return "access_denied" end
+            set_vault(nil)
+            set_vault("eu-west-2", "2911e119-ee1f-42af-a114-67061c3831e6")
+            world:pass(0.2)
+            for _, worker in ipairs { one, two } do
+                assert.equal("access_denied", select(3, get(worker, text)))
             end
         end)
 

@@ -25,14 +25,14 @@ describe("a vault that changes", function()
         return on_done(nil, "planted " .. text, text, about), "planted " .. text, text
     end
 
-    local function with(config, env_prefix)
+    local function with(config, env_prefix, gone)
         one.vaults.configure { entities = {
             config and { prefix = "my-aws", name = "aws", config = config }
                 or { prefix = "other", name = "aws" },
             { prefix = "my-env", name = "env", config = { prefix = env_prefix or "APP_" } },
         } }
-        one.resolve.forget("my-aws")
-        one.resolve.forget("my-env")
+        one.resolve.forget("my-aws", gone)
+        one.resolve.forget("my-env", gone)
     end
 
     before_each(function()
@@ -210,7 +210,7 @@ describe("a vault that changes", function()
     end)
 
     it("is gone for all its references, and they are forgotten", function()
-        with(nil)
+        with(nil, nil, true)
         for _ = 1, 2 do
             one:fails("unknown_vault", USER)
             one:fails("unknown_vault", PASSWORD)
@@ -218,6 +218,28 @@ describe("a vault that changes", function()
         with { region = "eu-west-1" }
         assert.equal("eu", one.resolve.get(USER))
     end)
+
+    for _, word in ipairs { "timeout", "access_denied" } do
+        it("leaves nothing to the next of its name where it is gone: " .. word, function()
+            answers["us-west-2"] = word
+            local other = "{vault://aws/db/user?region=eu-west-1}"
+            assert.equal("eu", one.resolve.get(other))
+            assert.equal("prefixed", one.resolve.get(VARIABLE))
+            with { region = "us-west-2" }
+            assert.equal("eu", one.resolve.get(USER)) -- held for a config of its own by now
+            with({ region = "us-west-2" }, nil, true)
+            local list = one.held.secrets()
+            assert.same({ 1, "aws" }, { #list, list[1].vault })
+            assert.is_nil(one.held.find(VARIABLE))
+            one:fails(word, USER)
+            one:fails(word, PASSWORD)
+            assert.equal("prefixed", one.resolve.get(VARIABLE))
+            answers["us-west-2"] = '{"user":"us","password":"us-p"}'
+            one.world:pass(1)
+            assert.equal("us", one.resolve.get(USER))
+            assert.equal("us-p", one.resolve.get(PASSWORD))
+        end)
+    end
 
     it("of the environment is read at once", function()
         assert.equal("prefixed", one.resolve.get(VARIABLE))

@@ -95,6 +95,31 @@ describe("a change of vaults", function()
         assert.same({ "my-aws", "your-aws" }, one.changed)
     end)
 
+    it("tells whether the vault of before is gone, also where there is one again", function()
+        local one, two = node:start_worker(), node:start_worker()
+        local IDS = { "2911e119-ee1f-42af-a114-67061c3831e5",
+                      "2911e119-ee1f-42af-a114-67061c3831e6" }
+        local function put(id, ttl)
+            one.vaults.change(function()
+                return { id and { id = id, prefix = "my-aws", name = "aws",
+                                  config = { ttl = ttl } } }, 1
+            end)
+        end
+        local ROWS = { { IDS[1], 1, false }, { IDS[1], 2, false }, { IDS[2], 2, true },
+                       { IDS[1], 3, true }, { nil, nil, true }, { IDS[1], 3, false } }
+        for i, row in ipairs(ROWS) do
+            one.gone, two.gone = {}, {}
+            put(row[1], row[2])
+            node:beat()
+            assert.equal(row[3], one.gone["my-aws"], i)
+            assert.equal(row[3], two.gone["my-aws"], i)
+        end
+        put(nil)
+        put(IDS[2], 3)
+        node:beat()
+        assert.is_true(two.gone["my-aws"])
+    end)
+
     it("is not made where edit says no, or raises, or does something odd", function()
         local one = node:start_worker { entities = { { prefix = "fixed", name = "aws",
                                                        config = { ttl = 1 } } }, state = PATH }

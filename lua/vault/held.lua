@@ -231,9 +231,18 @@ function _M.remove(text)
     hot[text] = nil
 end
 
--- The vault `prefix` has another config, or is gone: its values are to be read anew when they are
--- wanted next. Until that comes to something they serve, so that a change is no moment without
--- values.
+-- The vault `prefix` is gone, and with it all that is held of it, of whichever config.
+function _M.forget(prefix)
+    for text, held in pairs(values.items) do
+        if held.prefix == prefix or held.policy and held.policy.vault == prefix then
+            values:remove(text)
+        end
+    end
+    _M.cool()
+end
+
+-- The vault `prefix` has another config: its values are to be read anew when they are wanted next.
+-- Until that comes to something they serve, so that a change is no moment without values.
 function _M.outdate(prefix)
     local common = stand_in(0)
     common.refused = {} -- reference -> its own stand-in

@@ -140,9 +140,9 @@ local function read_split(vault, parts, text, fresh)
     end)
 end
 
--- The vault `prefix` has another config, or is gone.
-function _M.forget(prefix)
-    held.outdate(prefix)
+-- The vault `prefix` has another config, or is gone. What took its place has to give values itself.
+function _M.forget(prefix, gone)
+    (gone and held.forget or held.outdate)(prefix)
     if cache then
         cache:loosen(prefix)
     end

@@ -46,16 +46,22 @@ local function make_vault(entity)
              strategy = require(STRATEGIES[entity.name]), terms = {} }
 end
 
+-- Whether `vault` is no more, now that `entity` or nothing has its prefix: what was removed and
+-- made again has another id.
+local function is_gone(vault, entity)
+    return not entity or entity.id ~= vault.entity.id
+end
+
 local function vault_for(entity, old)
-    if old and old.name == entity.name and list_of.same(old.config, entity.config) then
+    if old and not is_gone(old, entity) and old.name == entity.name
+        and list_of.same(old.config, entity.config) then
         old.entity = entity
         return old
     end
     return make_vault(entity)
 end
 
--- Put `declared` and `stored` into use; on_change(prefix) for each vault that is another one, gone
--- or new.
+-- Put `declared` and `stored` into use; on_change for each vault that is another one, gone or new.
 local function use()
     local before = in_use
     in_use = {}
@@ -66,13 +72,14 @@ local function use()
     end
     condition = next(in_use) == nil and ": there are no vaults yet" or ""
     for prefix, vault in pairs(before) do
-        if in_use[prefix] ~= vault then
-            on_change(prefix)
+        local now_there = in_use[prefix]
+        if now_there ~= vault then
+            on_change(prefix, is_gone(vault, now_there and now_there.entity))
         end
     end
     for prefix in pairs(in_use) do
         if not before[prefix] then
-            on_change(prefix)
+            on_change(prefix, false)
         end
     end
 end
@@ -291,7 +298,8 @@ end
 -- locks           of vault.locks, for as long as this runs
 -- now             function() -> seconds
 -- warn            function(message)
--- on_change       function(prefix): the vault is another one, new or gone
+-- on_change       function(prefix, gone): the vault is another one, new or gone; gone: whether the
+--                 one of before was removed, made again since or not
 --
 -- context: init
 -- true | nil, message, "bad_config": a file cannot be read or is not right, and the dict has none

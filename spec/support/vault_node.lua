@@ -96,9 +96,10 @@ local function replace_file(self, worker, path, text)
 end
 
 -- A worker more, or the master: configured, but not started. Further options are configure's.
--- worker.vaults; worker.changed: list of prefixes; kill_at, fail_at: number of a step from now on
+-- worker.vaults; worker.changed: list of prefixes; worker.gone: prefix -> what on_change said last;
+-- kill_at, fail_at: number of a step from now on
 function methods:load(options)
-    local worker = { steps = 0, changed = {}, pid = 100 + #self.workers }
+    local worker = { steps = 0, changed = {}, gone = {}, pid = 100 + #self.workers }
     local loaded = { rooms.load(ROOMS, { ["vault.core"] = setmetatable({
         read_file = function(path) return read_file(self, path) end,
         replace_file = function(...) return replace_file(self, worker, ...) end,
@@ -113,7 +114,10 @@ function methods:load(options)
     local settings = {
         dict = dict_of(self, worker), now = function() return self.clock end,
         locks = worker.locks, warn = function(text) table.insert(self.warned, text) end,
-        on_change = function(prefix) table.insert(worker.changed, prefix) end,
+        on_change = function(prefix, gone)
+            table.insert(worker.changed, prefix)
+            worker.gone[prefix] = gone
+        end,
     }
     for name, value in pairs(options or {}) do
         settings[name] = value or nil
