@@ -116,6 +116,48 @@ describe("APISIX's path", function()
         assert.same({}, asked())
     end)
 
+    describe("in use that its vault allows no more", function()
+        local USED = "$secret://aws/john/a/b/c"
+
+        local function allow(globs)
+            one.vaults.configure { entities = { { prefix = "john", name = "aws",
+                                                  config = { allow = globs } } } }
+            one.resolve.forget("john")
+            asked()
+        end
+
+        before_each(function()
+            assert.equal("v", get(USED))
+        end)
+
+        it("is refused at once where another way is tried first", function()
+            aws.secrets["k/l/m"] = { AWSCURRENT = "whole" }
+            get("$secret://aws/john/k/l/m")
+            allow { "a/b/c" }
+            fails("refused", USED, '"a/b"')
+            assert.same({ "a/b/c" }, asked())
+            fails("not_found", USED, '"a/b/c"')
+        end)
+
+        for _, word in ipairs { "timeout", "throttled", "no_credentials" } do
+            it("is refused at once where the others fail: " .. word, function()
+                aws.secrets["a/b/c"] = word
+                allow { "a/b/c" }
+                fails("refused", USED, '"a/b"')
+                fails(word, USED, '"a/b/c"')
+            end)
+        end
+
+        it("serves on where it is allowed", function()
+            aws.secrets["a/b"], aws.secrets["a/b/c"] = "timeout", "timeout"
+            one.cache:flush()
+            allow { "a/*" }
+            assert.equal("v", get(USED))
+            one.world:pass(1)
+            assert.equal("v", get(USED))
+        end)
+    end)
+
     for _, garbage in ipairs { 0, 99, -1, 1.5, "x", true } do
         it("is not led astray by what the dict holds: " .. tostring(garbage), function()
             one.dict:safe_set("split:aws/john 3", garbage)

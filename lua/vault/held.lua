@@ -150,6 +150,12 @@ function _M.is_outdated(text)
     return held ~= nil and held.outdated ~= nil
 end
 
+-- Which split of a path what is outdated of `text` came by: its parts, or nothing true.
+function _M.outdated_split(text)
+    local held = values.items[text]
+    return held and held.outdated and held.split
+end
+
 -- Have what is outdated of `text` tried again when it is wanted next.
 function _M.doubt(text)
     local held = values.items[text]

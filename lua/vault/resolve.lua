@@ -149,6 +149,34 @@ function _M.forget(prefix, gone)
     on_change()
 end
 
+-- Why nothing came of `text`: where its old value is of a split that the vault does not allow any
+-- more, that, whichever split was tried first.
+local function reason(vault, text, message, word)
+    local split = held.outdated_split(text)
+    if split then
+        local _, refusal, refused = vault.strategy.settle(split, vault.config, nil, vault.terms)
+        if refused == "refused" then
+            return refusal, refused
+        end
+    end
+    return message, word
+end
+
+-- Nothing came of `text`, or, as `entry`, what cannot be used: the old value, where it may serve.
+local function fall_back(vault, text, entry, message, word)
+    local value
+    if entry then
+        value = held.keep_old(text, entry, message)
+    else
+        message, word = reason(vault, text, message, word)
+        value = held.serve_outdated(text, message, word)
+    end
+    if value then
+        return value
+    end
+    return nil, message, word
+end
+
 local slow
 
 -- string | nil, message, word
@@ -167,15 +195,7 @@ local function read_secret(vault, parts, text, fresh)
     elseif not is_current then -- it is another one since
         return slow(text, fresh)
     end
-    if entry then
-        value = held.keep_old(text, entry, message)
-    else
-        value = held.serve_outdated(text, message, word)
-    end
-    if value then
-        return value
-    end
-    return nil, message, word
+    return fall_back(vault, text, entry, message, word)
 end
 
 local function read_variable(vault, parts, text)
