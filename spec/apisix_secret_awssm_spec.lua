@@ -89,7 +89,7 @@ describe("APISIX's manager awssm", function()
         assert.equal("u2", host:get("$secret://awssm/john/team/db/user"))
         world:pass(2)
         assert.is_nil(host:get("$secret://awssm/john/team/db/none"))
-        assert.same({ "team/db" }, asked())
+        assert.same({ "team/db", "team/db/none" }, asked())
     end)
 
     it("fails with nil and a message, and shows nothing", function()

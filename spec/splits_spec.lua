@@ -116,6 +116,73 @@ describe("APISIX's path", function()
         assert.same({}, asked())
     end)
 
+    describe("that was split as the last one, into a secret without the key,", function()
+        local TEXT = "$secret://aws/john/a/b/x"
+
+        before_each(function()
+            get("$secret://aws/john/a/b/c")
+            asked()
+        end)
+
+        it("is tried with longer names, and the one that is there is remembered", function()
+            aws.secrets["a/b/x"] = { AWSCURRENT = "whole" }
+            assert.equal("whole", get(TEXT))
+            assert.same({ "a/b/x" }, asked())
+            assert.equal("whole", get("$secret://aws/john/a/b/x"))
+            assert.same({}, asked())
+            aws.secrets["k/l/m"] = { AWSCURRENT = "other" }
+            assert.equal("other", get("$secret://aws/john/k/l/m"))
+            assert.same({ "k/l/m" }, asked())
+        end)
+
+        it("is tried with the longest name first, and with none that is shorter", function()
+            aws.secrets["1/2"] = { AWSCURRENT = '{"3/4":"v"}' }
+            assert.equal("v", get("$secret://aws/john/1/2/3/4"))
+            asked()
+            fails("key_not_found", "$secret://aws/john/1/2/3/5", 'of secret "1/2"')
+            assert.same({ "1/2/3/5", "1/2/3" }, asked())
+            aws.secrets["1/2/3"] = { AWSCURRENT = '{"4":"none"}' }
+            fails("key_not_found", "$secret://aws/john/1/2/3/5", 'key "5" of secret "1/2/3"')
+            assert.same({ "1/2/3/5", "1/2/3" }, asked())
+        end)
+
+        for _, word in ipairs { "not_found", "access_denied" } do
+            it("fails as it did where no other is there: " .. word, function()
+                aws.secrets["a/b/x"] = word
+                fails("key_not_found", TEXT, 'key "x" of secret "a/b"')
+                fails("key_not_found", "$secret://aws/john/a/b/y", 'key "y" of secret "a/b"')
+                assert.same({ "a/b/x", "a/b/y" }, asked())
+            end)
+        end
+
+        for _, word in ipairs { "timeout", "pending" } do
+            it("fails with what leaves it unknown: " .. word, function()
+                aws.secrets["a/b/x"] = word
+                fails(word, TEXT, '"a/b/x"')
+                aws.secrets["a/b/x"] = { AWSCURRENT = "whole" }
+                assert.equal("whole", get(TEXT))
+            end)
+        end
+
+        it("serves as it was before, and nobody waits for more than a second", function()
+            local options, answer = {}, aws.get
+            function aws.get(key, request, ...)
+                local value, message, word = answer(key, request, ...)
+                options[request.secret_id] = aws.options
+                one.world:pass(0.7)
+                return value, message, word
+            end
+            aws.secrets["a/b"], aws.secrets["a/b/c"] = { AWSCURRENT = "{}" }, "timeout"
+            one.cache:flush()
+            assert.equal("v", get("$secret://aws/john/a/b/c"))
+            local patience = options["a/b/c"].patience
+            assert.is_true(patience > 0.29 and patience < 0.31, patience)
+            aws.secrets["a/b/y"] = "timeout"
+            fails("timeout", "$secret://aws/john/a/b/y")
+            assert.is_nil(options["a/b/y"].patience or nil)
+        end)
+    end)
+
     describe("in use that its vault allows no more", function()
         local USED = "$secret://aws/john/a/b/c"
 

@@ -16,7 +16,7 @@ local _M = {}
 local PATIENCE = 1 -- seconds that anybody waits while a value is held that may serve
 
 local cache -- nil: nothing is cached (command line)
-local on_change = function() end
+local now, on_change = os.time, function() end
 local splits = splits_of.new()
 
 -- Forget what this worker holds.
@@ -33,6 +33,7 @@ end
 function _M.configure(options)
     _M.drop()
     cache, on_change = options.cache, options.on_change or on_change
+    now = options.now or now
     splits = splits_of.new(options.dict)
     held.configure(options)
 end
@@ -72,8 +73,8 @@ function _M.reloading(vault, settled)
                           since = known and known.fetched or 0 }, ways_anew), known
 end
 
--- The whole secret: a snapshot, and what it was settled with. text, fresh: see read()
-local function snapshot_of(vault, parts, text, fresh)
+-- The whole secret: a snapshot, and what it was settled with. most, fresh: see read()
+local function snapshot_of(vault, parts, most, fresh)
     local settled, message, word = vault.strategy.settle(parts, vault.config, nil,
         vault.terms)
     if not settled then
@@ -90,7 +91,7 @@ local function snapshot_of(vault, parts, text, fresh)
         snapshot, message, word = cache:fetch(settled, (_M.reloading(vault, settled)))
     else
         snapshot, message, word = cache:get(settled,
-            loading(vault, settled, held.is_outdated(text) and PATIENCE))
+            loading(vault, settled, most))
     end
     return snapshot, message, word, settled
 end
@@ -117,9 +118,12 @@ end
 
 -- text   the reference: where an old value of it is held nobody waits for long
 -- fresh  whether it is fetched whatever is at hand
+-- most   seconds that it may take where the cache says nothing; nil: as long as it takes, but where
+--        only an old config's value is held
 -- value, nil, nil, entry for `values` | nil, message, word; an entry too where only the cut failed
-local function read(vault, parts, text, fresh)
-    local snapshot, message, word, settled = snapshot_of(vault, parts, text, fresh)
+local function read(vault, parts, text, fresh, most)
+    local snapshot, message, word, settled = snapshot_of(vault, parts,
+        most or held.is_outdated(text) and PATIENCE, fresh)
     if not snapshot then
         return nil, message, word
     end
@@ -135,8 +139,10 @@ end
 
 -- APISIX's names hold slashes, so where the name ends only AWS knows.
 local function read_split(vault, parts, text, fresh)
-    return splits:read(parts, function(one)
-        return read(vault, one, text, fresh)
+    local began = now()
+    return splits:read(parts, function(one, lacking)
+        local most = lacking and held.may_serve(text) and math.max(began + PATIENCE - now(), 0)
+        return read(vault, one, text, fresh, most)
     end)
 end
 

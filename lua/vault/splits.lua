@@ -1,7 +1,7 @@
 -- splits - where the name ends in APISIX's paths, which only AWS knows.
 --
 -- For:   the ways to split a path, tried one after the other; the one that worked is tried first
---        for the next path of its shape, on all workers.
+--        for the next path of its shape, on all workers; a missing key may be due to that alone.
 -- Never: how a secret is read, what text is a path (vault.reference).
 --
 -- Dict: "split:" .. shape -> the number of the way that worked.
@@ -56,31 +56,58 @@ local function order_of(candidates, first)
     return order
 end
 
+-- What came of the ways with the numbers `order`: of the first that is there, or by which it is not
+-- known whether one is; else of the first: { number, value, message, word, found }
+local function try(ways, order, lacking)
+    local failed
+    for _, i in ipairs(order) do
+        local came = { number = i }
+        came.value, came.message, came.word, came.found = ways.read(
+            _M.with(ways.parts, ways.candidates[i]), lacking)
+        if came.found or not _M.NEXT[came.word] then
+            return came
+        end
+        failed = failed or came
+    end
+    return failed or {}
+end
+
+-- The remembered way came to a secret without the key, and may be another path's: `came`, or what
+-- came of a longer name.
+local function try_longer(ways, came)
+    local order = {}
+    for i = 1, came.number - 1 do
+        order[i] = i
+    end
+    local longer = try(ways, order, true)
+    if longer.found then
+        return longer
+    elseif longer.word and not _M.NEXT[longer.word] then
+        came.message, came.word = longer.message, longer.word
+    end
+    return came
+end
+
 -- The value that `parts` (of vault.reference, with a path) means.
 --
--- read  function(parts of one way) -> value | nil, message, word; as a fourth result something true
---       where the secret is there, whatever became of its key: then no other way is tried
+-- read  function(parts of one way, lacking) -> value | nil, message, word; as a fourth result
+--       something true where the secret is there, whatever became of its key: then no other way is
+--       tried, but for longer names than that of a remembered way. lacking: they are tried for that
 --
--- what `read` returned of the way that worked | nil, message, word: of the first that was tried
+-- what `read` returned of the way that worked | nil, message, word: of the first that was tried, or
+-- of that by which it is not known; and the fourth result of the way that came to a secret
 function methods:read(parts, read)
-    local candidates = reference.splits(parts)
-    local shape = shape_of(parts, #candidates)
+    local ways = { parts = parts, candidates = reference.splits(parts), read = read }
+    local shape = shape_of(parts, #ways.candidates)
     local first = find(self, shape)
-    local value, message, word, found, first_message, first_word
-    for _, i in ipairs(order_of(candidates, first)) do
-        value, message, word, found = read(_M.with(parts, candidates[i]))
-        if found then
-            if i ~= first then
-                remember(self, shape, i)
-            end
-            return value, message, word, found
-        end
-        if not _M.NEXT[word] then
-            return nil, message, word
-        end
-        first_message, first_word = first_message or message, first_word or word
+    local came = try(ways, order_of(ways.candidates, first))
+    if came.found and not came.value and came.number == first then
+        came = try_longer(ways, came)
     end
-    return nil, first_message, first_word
+    if came.found and came.number ~= first then
+        remember(self, shape, came.number)
+    end
+    return came.value, came.message, came.word, came.found
 end
 
 -- Forget what this worker holds.
