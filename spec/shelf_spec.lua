@@ -73,6 +73,27 @@ describe("shelf", function()
             assert.truthy(one:get("k"))
         end)
 
+        it("is kept for less, and never for longer", function()
+            local one = new()
+            one:put("k", snapshot(), 100)
+            one:put("ever", snapshot(), math.huge)
+            one:put("soon", snapshot(), 5)
+            for _, key in ipairs { "k", "ever", "soon", "none" } do
+                one:shorten(key, 10)
+            end
+            assert.is_nil(one:get("none"))
+            clock = clock + 5.1
+            assert.is_nil(one:get("soon"))
+            one:shorten("k", 10)
+            one:shorten("soon", 10)
+            assert.is_nil(one:get("soon"))
+            clock = clock + 4.8
+            assert.same({ "p", "p" }, { one:get("k").payload, one:get("ever").payload })
+            clock = clock + 0.2
+            assert.same({}, { one:get("k"), one:get("ever") })
+            new({ alone = true }):shorten("k", 10)
+        end)
+
         it("is put back where the dict lost it, but not over another", function()
             local one = new()
             one:keep("k", snapshot { payload = "a" }, 10)

@@ -12,7 +12,7 @@
 --
 -- An entry is what this worker knows of one key: { key, policy (of the smallest ttl), ttl, used,
 -- snapshot, kept (seconds in the dict), recheck (another version may be there), loose (its vault
--- has another config: who asks next says what the ttl is) }.
+-- has another config, or none: who asks next says what the ttl is, and nobody renews it before) }.
 
 local bounded = require "vault.bounded"
 local lifetime = require "vault.lifetime"
@@ -24,6 +24,7 @@ local metatable = { __index = methods }
 
 local RETRY_STALE = 1 -- seconds an expired snapshot serves before the next try, after a failed one
 local PATIENCE = 1 -- seconds that anybody waits for a new snapshot while an old one could serve
+local LOOSE_KEPT = 3600 -- seconds at most that the dict keeps what is loose
 local CLOCK_SET_BACK = 2 -- seconds; less is two workers' clocks
 local function ignore() end
 
@@ -76,14 +77,16 @@ end
 
 -- Entries -----------------------------------------------------------------------------------------
 
--- The ttl of `policy` in the place of all that was said of it before.
+-- What `policy` says in the place of all that was said of it before.
 local function settle_anew(self, entry, policy)
     local snapshot = entry.snapshot
     entry.ttl, entry.policy, entry.loose = policy.ttl, policy, nil
+    entry.kept = lifetime.shelf_seconds(policy)
     if snapshot then
         snapshot.expires, snapshot.good_until = math.huge, math.huge
         settle_expiry(self, snapshot, policy.ttl)
         self.on_entry(entry)
+        self:keep_on_shelf(entry)
     end
     return entry
 end
@@ -97,10 +100,10 @@ local function entry_for(self, policy)
         self.entries:put(policy.key, entry)
         return entry
     end
-    entry.kept = math.max(entry.kept, lifetime.shelf_seconds(policy))
     if entry.loose then
         return settle_anew(self, entry, policy)
     end
+    entry.kept = math.max(entry.kept, lifetime.shelf_seconds(policy))
     local ttl = lifetime.smaller_ttl(entry.ttl, policy.ttl)
     if ttl ~= entry.ttl then
         entry.ttl, entry.policy = ttl, policy
@@ -110,6 +113,12 @@ local function entry_for(self, policy)
         end
     end
     return entry
+end
+
+-- The same as it is: whoever only looks, or asked before he waited, changes nothing of it, for his
+-- vault may have another config since.
+local function entry_of(self, policy)
+    return self.entries.items[policy.key] or entry_for(self, policy)
 end
 
 -- Take what was read, here or by another worker, as what `entry` has. One of the same version only
@@ -167,7 +176,7 @@ end
 
 -- What is at hand for `policy`, and whether it need not be renewed; nothing is fetched.
 function methods:peek(policy)
-    local snapshot, good = look(self, entry_for(self, policy), policy)
+    local snapshot, good = look(self, entry_of(self, policy), policy)
     return snapshot, good and snapshot.expires > self.now()
 end
 
@@ -184,7 +193,7 @@ local function tell(self, key, old, version_id)
 end
 
 local function store_result(self, policy, result)
-    local entry = entry_for(self, policy)
+    local entry = entry_of(self, policy)
     local old = entry.snapshot
     result.fetched, result.arn = self.now(), nil
     local snapshot = adopt(self, entry, result)
@@ -231,7 +240,7 @@ local function serve_old(self, entry, policy, load)
             return snapshot
         end
         -- While this one waited, the entry may have made room for another; or all were dropped.
-        entry = entry_for(self, policy)
+        entry = entry_of(self, policy)
         entry.snapshot = entry.snapshot or self.entries.items == items and old or nil
     end
     snapshot, good = look(self, entry, policy)
@@ -340,13 +349,14 @@ function methods:drop()
     self.on_change()
 end
 
--- The vault of this name has another config. What serves a secret of which it said the ttl asks
--- again, each by its own: the snapshot becomes another table.
+-- The vault of this name has another config, or is gone. What serves a secret of which it said the
+-- ttl asks again, each by its own: the snapshot becomes another table.
 function methods:loosen(vault)
     for _, entry in pairs(self.entries.items) do
         local old = entry.snapshot
         if entry.policy.vault == vault then
-            entry.loose = true
+            entry.loose, entry.kept = true, math.min(entry.kept, LOOSE_KEPT)
+            self.shelf:shorten(entry.key, entry.kept)
             entry.snapshot = old and { payload = old.payload, binary = old.binary,
                                        version_id = old.version_id, fetched = old.fetched,
                                        expires = old.expires, good_until = old.expires }

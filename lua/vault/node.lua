@@ -253,7 +253,7 @@ end
 local function look_at_entries(now)
     local oldest, resurrected = {}, 0
     for _, entry in pairs(parts.cache.entries.items) do
-        local snapshot = not entry.idle and entry.snapshot
+        local snapshot = not (entry.idle or entry.loose) and entry.snapshot
         if snapshot then
             local vault = entry.policy.vault or "aws"
             oldest[vault] = math.max(oldest[vault] or 0, now - snapshot.fetched)

@@ -129,7 +129,7 @@ end
 -- `entry`, which is in no queue, and its lock, where this worker is to renew it; else nil: it is in
 -- the queue again, or not used any more.
 local function claim(self, entry)
-    if is_idle(self, entry) then
+    if entry.loose or is_idle(self, entry) then
         entry.idle = true
         return nil
     end

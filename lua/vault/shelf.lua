@@ -83,6 +83,14 @@ function methods:keep(key, snapshot, seconds, name)
     end
 end
 
+-- Keep what is there for `seconds` at most; what ends sooner does.
+function methods:shorten(key, seconds)
+    local left = self.dict and self.dict:ttl("s:" .. key)
+    if left and (left == 0 or left > seconds) then -- 0: it is there for good
+        self.dict:expire("s:" .. key, lifetime(seconds))
+    end
+end
+
 -- Remember for `seconds` that a fetch failed at the moment `at`.
 function methods:put_miss(key, at, failure, seconds)
     local text = ("%.3f %s %s"):format(at, failure.word, failure.message)
