@@ -276,6 +276,23 @@ describe("refresh", function()
             assert.is_true(calls >= 10 and calls <= 14, calls)
         end)
 
+        it("for good is told to people once, and once more where it had come back", function()
+            local one = fleet.new { workers = 1 }
+            one:warm(2)
+            for times = 1, 2 do
+                one.aws.errors = { s1 = "not_found" }
+                one.aws.word = function() end
+                one:pass(600)
+                assert.equal(times, #one.warned)
+                assert.matches("; its old value stays in use$", one.warned[times])
+                one.aws.errors = {}
+                one:pass(61)
+                one.aws.word = function() return "timeout" end -- which is AWS's, and no secret's
+                one:pass(600)
+            end
+            assert.equal(2, #one.warned)
+        end)
+
         it("because the engine takes nothing ends there, and is put off", function()
             for _, batchable in ipairs { true, false } do
                 local one = fleet.new { workers = 1 }

@@ -21,6 +21,7 @@ local OPEN_AFTER = 10 -- transient failures in a row
 -- itself within 5 s of AWS's return.
 local PERIODS = { 1, 2, 4, 5 }
 local JITTER_LEAST, JITTER_MORE = 0.7, 0.2
+local function ignore() end
 local CLOCK_SET_BACK = 2 -- seconds; less is two workers' clocks
 local CALM = 0.05 -- seconds in which a worker that found nothing amiss does not look again
 local TOKENS, FILLED = "b:tokens:", "b:filled:"
@@ -33,6 +34,7 @@ local FAILURES, PROBES, PROBE = "b:failures:", "b:probes:", "b:probe:"
 -- turn    function() -> seconds, as of nginx's turn; nil: whoever found nothing amiss looks again
 -- random  function() -> [0, 1)
 -- rate    batch calls a second, at least 1, default 10; 0: no pacing
+-- on_open, on_close  function(message of the last failure), function(): the circuit's
 function _M.new(options)
     local rate = options.rate or 10
     if type(rate) ~= "number" or rate ~= 0 and rate < 1 then
@@ -42,6 +44,7 @@ function _M.new(options)
     return setmetatable({
         numbers = shared, now = options.now, random = options.random or math.random,
         turn = options.turn, calm = {}, calm_until = 0,
+        on_open = options.on_open or ignore, on_close = options.on_close or ignore,
         slots = pace.new { numbers = shared, now = options.now, rate = rate },
     }, metatable)
 end
@@ -137,6 +140,9 @@ local function close(self, group)
         self.numbers:delete(PROBES .. group)
         self.numbers:delete(PROBE .. group)
         self.numbers:delete(FAILURES .. group)
+        if failures >= OPEN_AFTER then
+            self.on_close()
+        end
     end
     return failures ~= nil
 end
@@ -157,12 +163,13 @@ end
 -- A call failed. One that is not transient was an answer, if not the one hoped for: it closes the
 -- circuit too, or a probe for a secret that is gone would keep it open. A call that was cancelled
 -- or never made is none of either.
-function methods:failed(group, transient)
+function methods:failed(group, transient, message)
     self.calm[group] = nil
     if not transient then
         close(self, group)
     elseif self.numbers:add(FAILURES .. group, 1, 0) == OPEN_AFTER then
         self.numbers:claim(PROBE .. group, period(self, 0))
+        self.on_open(message)
     end
 end
 

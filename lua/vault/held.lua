@@ -13,11 +13,20 @@
 -- }. An environment variable has a prefix instead of policy.
 
 local bounded = require "vault.bounded"
-local clear = require "table.clear"
 local core = require "vault.core"
 local lifetime = require "vault.lifetime"
 
 local _M = {}
+
+-- LuaJIT's; the command line of a rock is run by any Lua 5.1.
+local has_clear, clear = pcall(require, "table.clear")
+if not has_clear then
+    clear = function(list)
+        for key in pairs(list) do
+            list[key] = nil
+        end
+    end
+end
 
 local MOST = 10000
 local HEAT = 1000 -- calls; LuaJIT finds 56 often, and tries again later where it gave up
@@ -279,13 +288,13 @@ function _M.serve_outdated(text, message, word)
         return nil
     end
     old.failure = { message = message, word = word }
+    if not (NOT_YET[word] or old.warned) then
+        old.warned = true
+        warn(message .. "; what it was before its vault changed stays in use")
+    end
     if is_passing(word) then
         old.snapshot.good_until = now() + RETRY
         return old.value
-    end
-    if not old.warned then
-        old.warned = true
-        warn(message .. "; what it was before its vault changed stays in use")
     end
     old.snapshot = stand_in(now() + RETRY_REFUSED) -- others of that vault may be luckier
     old.outdated.refused[text] = old.snapshot

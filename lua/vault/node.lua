@@ -58,6 +58,15 @@ local function count(name, label, n)
     parts.metrics:count(name, label, n or 1)
 end
 
+local function on_open(message)
+    warn("ten calls of AWS in a row came to nothing: until it answers it is asked once in a few "
+        .. "seconds, and old values serve; the last one: " .. message)
+end
+
+local function on_close()
+    ngx.log(ngx.NOTICE, "vault: AWS answers again")
+end
+
 -- The dict takes no more: this worker keeps its own. Said once a minute, by name.
 local function on_full(name)
     count("vault_dict_refusals_total")
@@ -113,7 +122,8 @@ function _M.configure(options)
     end
     parts.metrics = metrics_of.new { dict = locks_dict }
     parts.brake = brake_of.new { dict = locks_dict, now = fresh_now, turn = ngx.now,
-                                 random = random, rate = options.rate }
+                                 random = random, rate = options.rate, on_open = on_open,
+                                 on_close = on_close }
     parts.shelf = shelf_of.new { dict = dict, on_full = on_full }
     parts.cache = cache_of.new {
         shelf = parts.shelf, now = ngx.now, started = ngx.now(), brake = parts.brake,
@@ -170,7 +180,7 @@ end
 local function make_refresh(locks)
     return refresh_of.new {
         cache = parts.cache, locks = locks, brake = parts.brake, numbers = parts.numbers,
-        now = ngx.now, random = random, count = count,
+        now = ngx.now, random = random, count = count, warn = warn,
         fetch_batch = aws.start_batch, fetch_one = aws.start,
         singles_most = math.max(1, math.floor(SINGLES_MOST / ngx.worker.count())),
     }

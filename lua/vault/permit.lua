@@ -91,7 +91,7 @@ function methods:ended(policy, message, word)
     if not word then
         self.brake:succeeded(policy.group)
     elseif word ~= "cancelled" then
-        self.brake:failed(policy.group, policy.may_retry(word))
+        self.brake:failed(policy.group, policy.may_retry(word), message)
     end
 end
 

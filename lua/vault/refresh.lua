@@ -32,6 +32,8 @@ local AGAIN_LEAST, AGAIN_MOST, REFUSED_MOST = 1, 4, 60
 local OF_ONE = { invalid_request = true, too_large = true, bad_response = true, rejected = true,
                  not_found = true, decryption_failed = true }
 
+local function ignore() end
+
 -- cache        of vault.cache, whose on_entry calls schedule
 -- locks        of vault.locks
 -- brake        of vault.brake
@@ -44,12 +46,14 @@ local OF_ONE = { invalid_request = true, too_large = true, bad_response = true, 
 --              message, word)
 -- singles_most single fetches in flight by this worker (16)
 -- count        function(name, label, n): metrics
+-- warn         function(message): for people
 function _M.new(options)
     return setmetatable({
         cache = options.cache, locks = options.locks, brake = options.brake,
         numbers = options.numbers, now = options.now, random = options.random,
         fetch_batch = options.fetch_batch, fetch_one = options.fetch_one,
-        singles_most = options.singles_most or 16, count = options.count or function() end,
+        singles_most = options.singles_most or 16, count = options.count or ignore,
+        warn = options.warn or ignore,
         groups = {}, batches = 0, singles = 0,
     }, metatable)
 end
@@ -101,10 +105,13 @@ function methods:schedule(entry)
 end
 
 -- Nothing came of renewing it.
-local function put_off(self, entry, word)
+local function put_off(self, entry, message, word)
     local seconds = math.min(math.max(entry.ttl / 10, AGAIN_LEAST), AGAIN_MOST)
     if not entry.policy.may_retry(word) and word ~= "cancelled" then
         entry.refusals = (entry.refusals or 0) + 1
+        if entry.refusals == 1 then
+            self.warn(message .. "; its old value stays in use")
+        end
         seconds = math.min(seconds * 2 ^ (entry.refusals - 1), REFUSED_MOST)
     end
     put(self, entry, self.now() + seconds)
@@ -175,11 +182,11 @@ local function end_one(self, item, result, message, word)
         self.count("vault_refresh_lag_seconds_sum", nil, math.max(self.now() - item.due, 0))
         self.count("vault_refresh_lag_seconds_count", nil, 1)
     elseif self.cache.entries.items[entry.key] == entry then
-        put_off(self, entry, word)
+        put_off(self, entry, message, word)
     end
 end
 
-local function heed(self, policy, word)
+local function heed(self, policy, message, word)
     if word == "access_denied" then
         self.numbers:set(DENIED .. policy.group, 1, DENIED_FOR)
         return
@@ -188,12 +195,12 @@ local function heed(self, policy, word)
         self.count("vault_throttles_total", nil, 1)
     end
     if word ~= "cancelled" then
-        self.brake:failed(policy.group, policy.may_retry(word))
+        self.brake:failed(policy.group, policy.may_retry(word), message)
     end
 end
 
 -- Nothing came of any of them. Where that may be due to one, each is asked for by itself.
-local function end_failed_batch(self, items, word)
+local function end_failed_batch(self, items, message, word)
     self.count("vault_fetches_total", word, #items)
     for _, item in ipairs(items) do
         local entry = item.entry
@@ -203,7 +210,7 @@ local function end_failed_batch(self, items, word)
             entry.alone = OF_ONE[word]
             put(self, entry, self.now())
         else
-            put_off(self, entry, word)
+            put_off(self, entry, message, word)
         end
     end
 end
@@ -226,13 +233,13 @@ end
 
 -- Made in a function that returns, as what the cache gives its loads: see there.
 local function ending_batch(self, items)
-    return function(result, _, word)
+    return function(result, message, word)
         self.batches = self.batches - 1
         if result then
             end_batch(self, items, result)
         else
-            heed(self, items[1].entry.policy, word)
-            end_failed_batch(self, items, word)
+            heed(self, items[1].entry.policy, message, word)
+            end_failed_batch(self, items, message, word)
         end
         self:step()
     end
@@ -259,10 +266,10 @@ local function begin_batch(self, items)
     self.batches = self.batches + 1
     self.count("vault_batches_total", nil, 1)
     self.count("vault_batch_secrets_total", nil, #items)
-    local ok, _, word = self.fetch_batch(policies, ending_batch(self, items))
+    local ok, message, word = self.fetch_batch(policies, ending_batch(self, items))
     if not ok then
         self.batches = self.batches - 1
-        end_failed_batch(self, items, word)
+        end_failed_batch(self, items, message, word)
     end
 end
 

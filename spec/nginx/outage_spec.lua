@@ -224,6 +224,18 @@ describe("AWS away under load", function()
     end)
     teardown(stop_all)
 
+    it("is told to people: its beginning, its end, and each secret that AWS refuses", function()
+        local log = one:error_log()
+        local function count(text)
+            return select(2, log:gsub(text, ""))
+        end
+        local began = count("ten calls of AWS in a row came to nothing: [^\n]*; the last one: secret")
+        assert.is_true(began >= 1 and began <= #WAYS, began)
+        assert.is_true(count("AWS answers again") >= began, count("AWS answers again"))
+        local refused = count('secret "s1" [^\n]*; its old value stays in use') -- in two ways
+        assert.is_true(refused >= 2 and refused <= 2 * WORKERS, refused)
+    end)
+
     for _, way in ipairs(WAYS) do
         local function most_calls()
             local seconds = math.ceil(way.returned - way.left) + 1

@@ -35,7 +35,7 @@ end
 function _M.new(options)
     local self = setmetatable({
         clock = 1700000000.123, events = queue.new(), actions = {}, ordered = 0,
-        options = options, workers = {}, dead = {}, counts = {}, policies = {},
+        options = options, workers = {}, dead = {}, counts = {}, warned = {}, policies = {},
         -- What AWS is asked, { at, kind = "batch"|"single"|"get", names }, and how it answers:
         -- delay: after how many seconds; word: function(names, kind) -> what the call fails with;
         -- errors: name -> word of that secret in a batch's answer; versions: name -> VersionId;
@@ -210,6 +210,7 @@ function methods:start_worker()
         cache = worker.cache, locks = worker.locks, brake = worker.brake,
         numbers = numbers.new { dict = self.dict, now = self.now },
         now = self.now, random = math.random, count = counter(self),
+        warn = function(message) table.insert(self.warned, message) end,
         singles_most = math.floor(16 / (self.options.workers or 1)),
         fetch_batch = function(policies, on_done)
             return (self.begin or fly)(self, worker, "batch", names_of(policies), on_done)
