@@ -52,7 +52,7 @@ _M.ROWS = {
     { "a reset in the body", how = "reset-body", word = "connection_lost", calls = 3, tries = 3,
       says = "reset" },
     { "a truncated body", how = "truncate", word = "connection_lost", calls = 3, tries = 3,
-      says = "1000 bytes remaining" },
+      says = "1000 bytes" },
     { "no answer in time", how = "hang", word = "timeout", timeout = 1,
       says = "timed out after" },
     { "an answer too slow", how = "drip-100", word = "timeout", timeout = 1,
