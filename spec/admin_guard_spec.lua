@@ -12,7 +12,7 @@ local function check(options)
     local warned = {}
     local refused = guard.check({
         addresses = options.addresses or { "127.0.0.1", "127.0.0.1" }, origin = options.origin,
-        tokens = options.tokens or {},
+        host = options.host, tokens = options.tokens or {},
     }, options.token, function(reference)
         if reference == "{vault://env/good}" then
             return TOKEN
@@ -52,6 +52,20 @@ describe("admin_guard", function()
         for _, origin in ipairs { "http://localhost:8001", "null", "" } do
             assert.equal(403, (check { origin = origin }))
         end
+    end)
+
+    it("serves no page whose own host has come to mean this machine", function()
+        for _, host in ipairs { "evil.example", "evil.example:8001", "localhost.evil.example",
+                                "127.0.0.1.evil.example", "[::1].evil.example", "1.2.3" } do
+            assert.equal(403, (check { host = host }))
+            assert.is_nil(check { host = host, addresses = { "unix:/a", "unix:" } })
+            assert.is_nil(check { host = host, token = TOKEN, tokens = { TOKEN } })
+        end
+        for _, host in ipairs { "localhost", "LocalHost:8001", "admin.localhost:1", "127.0.0.1",
+                                "127.0.0.1:8001", "[::1]:8001", "" } do
+            assert.is_nil(check { host = host })
+        end
+        assert.is_nil(check {})
     end)
 
     it("serves whoever brings the token", function()

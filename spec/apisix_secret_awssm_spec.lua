@@ -131,7 +131,7 @@ describe("APISIX's manager awssm", function()
             function()
                 local schema = require("apisix.secret.awssm").schema
                 local names = { id = true, name = true, desc = true, labels = true,
-                                create_time = true, update_time = true }
+                                create_time = true, update_time = true, modifiedIndex = true }
                 for _, field in ipairs(schema_fields.CONFIG.aws) do
                     names[field.name] = not field.name:find("ttl") or nil
                 end

@@ -228,7 +228,7 @@ describe("try", function()
         end)
 
         it("takes AWSPENDING after AWSCURRENT, in a copy", function()
-            local conf = db_conf()
+            local conf = setmetatable(db_conf(), { __index = { by_default = true } })
             conf.shared = {}
             local seen
             aws.secrets.db.AWSPENDING = secret("p2")
@@ -241,7 +241,8 @@ describe("try", function()
             end)
             assert.equal("connection", result)
             assert.same({ "p1", "p2" }, database.connects)
-            assert.is_true(seen ~= conf and seen.db ~= conf.db and seen.shared == conf.shared)
+            assert.is_true(seen ~= conf and seen.db ~= conf.db and seen.shared == conf.shared
+                and seen.by_default)
             assert.equal("p1", conf.db.password)
             assert.same(conf.db["$refs"], seen.db["$refs"])
         end)

@@ -7,6 +7,7 @@ local CANARY = "CANARY-5ecret"
 
 local ENTITIES = {
     john = { name = "aws", config = { region = "eu-west-1" } },
+    only = { name = "aws", config = { allow = { "app" } } },
     vars = { name = "env", config = { prefix = "app-" } },
 }
 local STRATEGIES = { aws = true, env = true }
@@ -166,6 +167,15 @@ describe("explain", function()
             assert.same({ row[2], row[1].value_word }, { message, word })
         end)
     end
+
+    it("refuses, as vault.get does, a secret that is not allowed behind an ARN that is cut", function()
+        local ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-master"
+        for arn, word in pairs { [ARN .. "-AbCdEf"] = "refused", [ARN] = false } do
+            results[ARN] = { arn = arn }
+            local _, message, said = tell("{vault://only/" .. ARN .. "/}")
+            assert.equal(word or nil, said, message)
+        end
+    end)
 
     it("says that the engine cannot run", function()
         local told, message, word = explain.explain("{vault://aws/db}", {

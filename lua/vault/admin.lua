@@ -106,8 +106,8 @@ end
 
 -- The answer to a request. Waits where a route fetches something.
 --
--- request  { method, target (as it came), addresses, origin, tokens, content_type, content_length,
---          content_encoding, read = function() -> text }
+-- request  { method, target (as it came), addresses, host, origin, tokens, content_type,
+--          content_length, content_encoding, read = function() -> text }
 -- parts    { vaults, now, uuid, renew, status, metrics, get, warn }
 -- options  of serve()
 --
@@ -159,7 +159,8 @@ end
 local function read_request()
     return {
         method = ngx.req.get_method(), target = ngx.var.request_uri, read = read_body,
-        addresses = addresses(), origin = ngx.var.http_origin, tokens = tokens(),
+        addresses = addresses(), host = ngx.var.http_host, origin = ngx.var.http_origin,
+        tokens = tokens(),
         content_type = ngx.var.http_content_type,
         content_length = tonumber(ngx.var.http_content_length),
         content_encoding = ngx.var.http_content_encoding,

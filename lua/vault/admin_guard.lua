@@ -18,6 +18,15 @@ local function is_local(address)
         or address:find("^::ffff:127%.%d+%.%d+%.%d+$") ~= nil
 end
 
+-- A web page's own host may come to have this machine's address, and a page that reads from its own
+-- host says no origin; but it says its host's name.
+local function is_own_name(request)
+    local host = (request.host or ""):lower():gsub(":%d*$", "")
+    return host == "" or host == "localhost" or host:find("%.localhost$") ~= nil
+        or host:find("^%d+%.%d+%.%d+%.%d+$") ~= nil or host:find("^%[[%x:.]+%]$") ~= nil
+        or request.addresses[1]:find("^unix:") ~= nil
+end
+
 -- Digests are compared, so that not even the token's length shows.
 local function is_token(given, token)
     return core.equal(core.sha256(given), core.sha256(token))
@@ -36,6 +45,10 @@ local function check_place(request)
     if request.origin then
         return { status = 403, message = "without a token the Admin API serves no web pages" }
     end
+    if not is_own_name(request) then
+        return { status = 403, message = "without a token the Admin API serves who calls it "
+            .. "localhost, or by its address" }
+    end
     return nil
 end
 
@@ -46,7 +59,8 @@ function _M.check_token(token)
     end
 end
 
--- request  { addresses = of the connection, both ends, origin, tokens = list of what was sent }
+-- request  { addresses = of the connection, both ends, this one first; host, origin: headers;
+--          tokens = list of what was sent }
 -- token    nil, a string, or a reference; get: function(reference) -> value | nil, message
 -- warn     function(message)
 --

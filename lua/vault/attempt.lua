@@ -57,10 +57,11 @@ end
 
 local function copy_of(value)
     local copy = {}
-    for key, inner in pairs(value) do
+    for key, inner in next, value do
         copy[key] = inner
     end
-    return copy
+    local metatable = getmetatable(value)
+    return type(metatable) == "table" and setmetatable(copy, metatable) or copy
 end
 
 -- A copy of `conf` along the paths of its references; all else is shared.

@@ -259,14 +259,25 @@ local function renewal(request)
     return request
 end
 
+-- Why `result`, of what `settled` names, is of another secret than is allowed: message, word; nil
+-- where it is not.
+function _M.refusal(settled, result)
+    if settled.exact and result.arn ~= settled.resource then
+        return "the ARN is not complete: the vault does not allow what it means", "refused"
+    end
+    return nil
+end
+
 -- on_done, but what comes of another secret than was allowed is refused.
 local function guard(settled, on_done)
     return function(result, message, word)
-        if result and result.arn ~= settled.resource then
-            message, word = "the ARN is not complete: the vault does not allow what it means",
-                "refused"
-            on_done(nil, message, word, settled)
-            return nil, message, word
+        local why, refused
+        if result then
+            why, refused = _M.refusal(settled, result)
+        end
+        if why then
+            on_done(nil, why, refused, settled)
+            return nil, why, refused
         end
         return on_done(result, message, word, settled)
     end

@@ -63,9 +63,13 @@ end
 
 -- One secret, and the splits of a path ------------------------------------------------------------
 
-local function failure_of(result, parts)
+local function failure_of(result, settled, parts)
     if not result.ok then
         return result.message, result.word
+    end
+    local why, refused = aws.refusal(settled, result)
+    if why then
+        return why, refused
     end
     if result.value_word == "ok" then
         return nil
@@ -88,7 +92,7 @@ local function try(parts, vault, tools)
     local result, message, word = tools.run(request)
     attempt.result = result or { ok = false, message = message, word = word, attempts = 0,
                                  skew = 0, tried = {} }
-    attempt.message, attempt.word = failure_of(attempt.result, parts)
+    attempt.message, attempt.word = failure_of(attempt.result, attempt.settled, parts)
     return attempt
 end
 

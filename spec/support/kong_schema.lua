@@ -92,7 +92,7 @@ function _M.check_field(field, value)
     return true
 end
 
--- config | nil, { field -> complaint }
+-- config | nil, { field -> complaint }, "@record" for the config's own validator
 function _M.check(schema, config)
     local fields, complaints = {}, {}
     for name, field in _M.each(schema) do
@@ -104,6 +104,10 @@ function _M.check(schema, config)
             ok, complaint = _M.check_field(fields[name], value)
         end
         complaints[name] = not ok and complaint or nil
+    end
+    local whole = config_of(schema).custom_validator
+    if whole and not next(complaints) then
+        complaints["@record"] = select(2, whole(config))
     end
     if next(complaints) then
         return nil, complaints

@@ -29,7 +29,7 @@ end
 local properties = {
     id = { type = "string" }, name = { type = "string" }, desc = { type = "string" },
     labels = { type = "object" }, create_time = { type = "integer" },
-    update_time = { type = "integer" },
+    update_time = { type = "integer" }, modifiedIndex = { type = "integer" },
 }
 local NOT_HERE = { ttl = true, neg_ttl = true, resurrect_ttl = true } -- apisix.lru.secret's
 
