@@ -26,6 +26,7 @@ void vault_exchange_init(struct vault_exchange *exchange)
     exchange->method = "GET";
     exchange->direct = false;
     exchange->fresh = false;
+    exchange->again = false;
     exchange->wants_date = false;
     exchange->may_connect = NULL;
     exchange->timeout_ms = 0;
@@ -42,6 +43,7 @@ void vault_exchange_clear(struct vault_exchange *exchange)
     exchange->method = "GET";
     exchange->direct = false;
     exchange->fresh = false;
+    exchange->again = false;
     exchange->wants_date = false;
     exchange->may_connect = NULL;
     exchange->timeout_ms = 0;

@@ -24,6 +24,7 @@ struct vault_exchange {
     struct vault_buffer body;
     bool direct;     /* never through a proxy (metadata services) */
     bool fresh;      /* on no connection that was kept; a new one may take twice its time */
+    bool again;      /* another attempt follows: this one ends with the second lost connection */
     bool wants_date; /* of an answer of 200, too */
     /* NULL, or asked about each struct sockaddr before it is connected to; false ends it all */
     bool (*may_connect)(const void *sockaddr);

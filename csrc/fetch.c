@@ -88,8 +88,8 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
         .region = endpoint->region,
         .service = vault_secretsmanager_service,
     };
+    bool unanswered = fetch->retry.attempts > 0 && fetch->exchange.outcome != VAULT_OK;
     enum vault_status status;
-    bool unanswered;
 
     /* A queue or a pause took all the time. */
     if (vault_fetch_is_over(fetch, now)) {
@@ -98,11 +98,11 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
                                     fetch->status == VAULT_OK ? VAULT_TIMEOUT : fetch->status);
     }
     fetch->signed_skew_ms = atomic_load(fetch->world->skew_ms);
-    /* Where one connection fell silent, others that were kept with it may have, too. */
-    unanswered = fetch->retry.attempts > 0 && fetch->exchange.outcome != VAULT_OK;
     vault_note_clear(&fetch->why);
     vault_exchange_clear(&fetch->exchange);
+    /* Where one connection fell silent, others that were kept with it may have, too. */
     fetch->exchange.fresh = unanswered;
+    fetch->exchange.again = fetch->retry.attempts + 1 < fetch->retry.max_attempts;
     status = ask(&fetch->exchange, &fetch->wanted);
     if (status == VAULT_OK)
         status = vault_exchange_sign(&fetch->exchange, &signing,

@@ -111,13 +111,13 @@ static curl_socket_t on_socket(void *at, curlsocktype purpose, struct curl_socka
 
 #if LIBCURL_VERSION_NUM >= 0x075000
 /* What a kept connection loses libcurl sends again, perhaps on another that was kept with it. After
- * that it is for the fetch to make a new attempt, on a fresh one. */
+ * that a new attempt, on a fresh one, is better, where there is one left. */
 static int on_request(void *at, char *ip, char *own_ip, int port, int own_port)
 {
     struct vault_transfer *transfer = at;
 
     (void)ip, (void)own_ip, (void)port, (void)own_port;
-    if (++transfer->sent > SENT_MOST)
+    if (++transfer->sent > SENT_MOST && transfer->exchange->again)
         transfer->refused = VAULT_CONNECTION_LOST;
     return transfer->refused == VAULT_OK ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }

@@ -119,6 +119,45 @@ describe("what a vault had fetched that is another one now", function()
         end)
     end
 
+    it("keeps its life in the dict where one worker uses it before another hears of it", function()
+        local options = { ttl = 0, vault = "mine" }
+        local other = one.workers[2]
+        one:get(worker, "mine", options)
+        one:get(other, "mine", options)
+        worker.cache:loosen("mine")
+        one:get(worker, "mine", options)
+        one:pass(0.1)
+        other.cache:loosen("mine")
+        one:pass(2 * HOUR)
+        assert.is_true(shelved("mine"))
+    end)
+
+    it("is not put back by a worker that has not heard yet that it was flushed", function()
+        local options = { ttl = 0, vault = "mine" }
+        local other = one.workers[2]
+        one:get(worker, "mine", options)
+        one:get(other, "mine", options)
+        loosen("mine")
+        one:pass(1)
+        one.aws.versions.mine = "v2"
+        worker.cache:flush()
+        one:get(other, "mine", options)
+        one:pass(1)
+        for _, each in ipairs(one.workers) do
+            assert.equal("v2", one:get(each, "mine", options).version_id)
+        end
+    end)
+
+    it("is not settled by the old config of who waited for another worker's fetch", function()
+        one:get(worker, "mine", { ttl = 60, vault = "mine" })
+        local policy = worker.cache.entries.items.mine.policy
+        loosen("mine")
+        worker.cache:newer(policy, one.clock)
+        assert.is_true(worker.cache.entries.items.mine.loose)
+        worker.cache:known(policy)
+        assert.is_nil(worker.cache.entries.items.mine.loose)
+    end)
+
     it("is not in gauges of what is in use", function()
         local node = workers.new()
         local world = node.world

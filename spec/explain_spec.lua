@@ -168,7 +168,7 @@ describe("explain", function()
         end)
     end
 
-    it("refuses, as vault.get does, a secret that is not allowed behind an ARN that is cut", function()
+    it("refuses a secret that is not allowed behind an ARN that is cut", function()
         local ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-master"
         for arn, word in pairs { [ARN .. "-AbCdEf"] = "refused", [ARN] = false } do
             results[ARN] = { arn = arn }

@@ -276,6 +276,31 @@ describe("refresh", function()
             assert.is_true(calls >= 10 and calls <= 14, calls)
         end)
 
+        it("leaves what was flushed meanwhile where it is", function()
+            local one = fleet.new { workers = 1 }
+            one:warm(1)
+            one:pass(40)
+            one.aws.delay, one.aws.word = 5, function() return "timeout" end
+            while #one:calls("batch") == 0 do
+                one:pass(0.1)
+            end
+            one:pass(1)
+            one.workers[1].cache:flush()
+            one:pass(6)
+            assert.is_nil(one.dict:get("s:s1"))
+        end)
+
+        it("all at once is told to people once", function()
+            local one = fleet.new { workers = 1 }
+            one:warm(40)
+            for _, word in ipairs { "no_credentials", "bad_config", "no_credentials" } do
+                one.aws.word = function() return word end
+                one:pass(300)
+            end
+            assert.equal(1, #one.warned)
+            assert.matches("no_credentials; the old values stay in use$", one.warned[1])
+        end)
+
         it("for good is told to people once, and once more where it had come back", function()
             local one = fleet.new { workers = 1 }
             one:warm(2)

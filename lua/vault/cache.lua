@@ -82,6 +82,7 @@ local function settle_anew(self, entry, policy)
     local snapshot = entry.snapshot
     entry.ttl, entry.policy, entry.loose = policy.ttl, policy, nil
     entry.kept = lifetime.shelf_seconds(policy)
+    self.shelf:hold(entry.key) -- who hears of the new config later is not to undo this
     if snapshot then
         snapshot.expires, snapshot.good_until = math.huge, math.huge
         settle_expiry(self, snapshot, policy.ttl)
@@ -379,11 +380,14 @@ function methods:keep_on_shelf(entry)
     end
 end
 
--- The snapshot for `policy` where it was fetched after the moment `since`, by any worker; else nil.
+-- What any worker has for `policy`, good or not, for whoever is about to fetch it; or nil.
+function methods:known(policy)
+    return (look_at_shelf(self, entry_for(self, policy)))
+end
+
+-- The same for whoever waited, where it was fetched after the moment `since`.
 function methods:newer(policy, since)
-    local entry = entry_for(self, policy)
-    self:look_again(entry)
-    local snapshot = entry.snapshot
+    local snapshot = look_at_shelf(self, entry_of(self, policy))
     return snapshot and snapshot.fetched > since and snapshot or nil
 end
 

@@ -64,7 +64,7 @@ local function on_open(message)
 end
 
 local function on_close()
-    ngx.log(ngx.NOTICE, "vault: AWS answers again")
+    ngx.log(ngx.NOTICE, "vault: AWS is asked as usual again")
 end
 
 -- The dict takes no more: this worker keeps its own. Said once a minute, by name.

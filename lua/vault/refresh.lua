@@ -55,6 +55,7 @@ function _M.new(options)
         singles_most = options.singles_most or 16, count = options.count or ignore,
         warn = options.warn or ignore,
         groups = {}, batches = 0, singles = 0,
+        refused = {}, -- group -> the word with which a batch of it failed, not in passing
     }, metatable)
 end
 
@@ -104,17 +105,17 @@ function methods:schedule(entry)
     end
 end
 
--- Nothing came of renewing it.
-local function put_off(self, entry, message, word)
+-- Nothing came of renewing it. Whether it is the first time that this was not in passing.
+local function put_off(self, entry, word)
     local seconds = math.min(math.max(entry.ttl / 10, AGAIN_LEAST), AGAIN_MOST)
+    local is_first = false
     if not entry.policy.may_retry(word) and word ~= "cancelled" then
         entry.refusals = (entry.refusals or 0) + 1
-        if entry.refusals == 1 then
-            self.warn(message .. "; its old value stays in use")
-        end
+        is_first = entry.refusals == 1
         seconds = math.min(seconds * 2 ^ (entry.refusals - 1), REFUSED_MOST)
     end
     put(self, entry, self.now() + seconds)
+    return is_first
 end
 
 local function is_idle(self, entry)
@@ -181,8 +182,8 @@ local function end_one(self, item, result, message, word)
     if result then
         self.count("vault_refresh_lag_seconds_sum", nil, math.max(self.now() - item.due, 0))
         self.count("vault_refresh_lag_seconds_count", nil, 1)
-    elseif self.cache.entries.items[entry.key] == entry then
-        put_off(self, entry, message, word)
+    elseif self.cache.entries.items[entry.key] == entry and put_off(self, entry, word) then
+        self.warn(message .. "; its old value stays in use")
     end
 end
 
@@ -201,6 +202,7 @@ end
 
 -- Nothing came of any of them. Where that may be due to one, each is asked for by itself.
 local function end_failed_batch(self, items, message, word)
+    local group, is_news = items[1].entry.policy.group, false
     self.count("vault_fetches_total", word, #items)
     for _, item in ipairs(items) do
         local entry = item.entry
@@ -210,8 +212,12 @@ local function end_failed_batch(self, items, message, word)
             entry.alone = OF_ONE[word]
             put(self, entry, self.now())
         else
-            put_off(self, entry, message, word)
+            is_news = put_off(self, entry, word) or is_news
         end
+    end
+    if is_news and self.refused[group] ~= word then -- which all the others would say, too
+        self.refused[group] = word
+        self.warn(message .. "; the old values stay in use")
     end
 end
 
@@ -225,6 +231,7 @@ local function end_batch(self, items, result)
         end
     end
     -- Whatever it said of each secret, AWS has answered.
+    self.refused[items[1].entry.policy.group] = nil
     self.brake:succeeded(items[1].entry.policy.group)
     if (result.attempts or 1) > 1 then
         self.count("vault_retries_total", nil, result.attempts - 1)

@@ -68,7 +68,7 @@ end } }
 -- What the cache fetches `settled` with whatever is at hand, or what another worker fetches from
 -- now on; and what is known by now.
 function _M.reloading(vault, settled)
-    local known = cache:newer(settled, 0)
+    local known = cache:known(settled)
     return setmetatable({ vault = vault, settled = settled, patience = false,
                           since = known and known.fetched or 0 }, ways_anew), known
 end

@@ -7,13 +7,15 @@
 -- good_until, which are not kept here. Without a dict there is no shelf for snapshots, and misses
 -- are this worker's own.
 --
--- Dict: "s:" .. key -> snapshot, "n:" .. key -> miss, "f" -> when all of them were flushed.
+-- Dict: "s:" .. key -> snapshot, "n:" .. key -> miss, "u:" .. key -> its life is not shortened, "f"
+-- -> when all of them were flushed.
 
 local _M = {}
 local methods = {}
 local metatable = { __index = methods }
 
 local MISSES_MOST = 10000 -- of a worker without a dict
+local HELD = 2 -- seconds; all workers hear of a change sooner
 local LONGEST = 1e9 -- seconds; the dict counts milliseconds, and not without end
 
 -- dict     the shared dict, or nil
@@ -76,16 +78,25 @@ function methods:get(key)
     return self.dict and unpack_snapshot(self.dict:get("s:" .. key))
 end
 
--- Keep what is there for `seconds` more; where the dict has lost it, what this worker has.
+-- Keep what is there for `seconds` more; where the dict has lost it, what this worker has, unless
+-- that was flushed.
 function methods:keep(key, snapshot, seconds, name)
-    if self.dict and not self.dict:expire("s:" .. key, lifetime(seconds)) then
+    if self.dict and not self.dict:expire("s:" .. key, lifetime(seconds))
+        and snapshot.fetched > (self:flushed() or 0) then
         self:add(key, snapshot, seconds, name)
     end
 end
 
--- Keep what is there for `seconds` at most; what ends sooner does.
+-- For a moment no worker shortens the life of what is there.
+function methods:hold(key)
+    if self.dict then
+        self.dict:safe_set("u:" .. key, true, HELD)
+    end
+end
+
+-- Keep what is there for `seconds` at most; what ends sooner does, and what is held stays.
 function methods:shorten(key, seconds)
-    local left = self.dict and self.dict:ttl("s:" .. key)
+    local left = self.dict and not self.dict:get("u:" .. key) and self.dict:ttl("s:" .. key)
     if left and (left == 0 or left > seconds) then -- 0: it is there for good
         self.dict:expire("s:" .. key, lifetime(seconds))
     end

@@ -48,6 +48,7 @@ struct stage {
     char dates[ATTEMPTS_SEEN][17]; /* X-Amz-Date of each attempt */
     char keys[ATTEMPTS_SEEN][32];  /* access key id of each attempt */
     bool fresh[ATTEMPTS_SEEN];     /* whether it wants a new connection */
+    bool again[ATTEMPTS_SEEN];     /* whether it says that another one follows */
     int64_t paused_ms[ATTEMPTS_SEEN];
     unsigned pauses;
     void (*on_exchange)(struct stage *stage);
@@ -175,6 +176,7 @@ static inline void see_exchange(struct stage *stage, const struct vault_exchange
     copy_header(exchange, "X-Amz-Date: ", "\r", stage->dates[stage->exchanges], 17);
     copy_header(exchange, "Credential=", "/", stage->keys[stage->exchanges], 32);
     stage->fresh[stage->exchanges] = exchange->fresh;
+    stage->again[stage->exchanges] = exchange->again;
     stage->exchanges++;
     if (stage->on_exchange)
         stage->on_exchange(stage);

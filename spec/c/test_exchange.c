@@ -27,7 +27,7 @@ static void use(struct vault_exchange *exchange)
     assert_int_equal(vault_buffer_text(&exchange->headers, "A: secret\r\n"), VAULT_OK);
     assert_int_equal(vault_buffer_text(&exchange->body, "secret"), VAULT_OK);
     assert_int_equal(vault_buffer_text(&exchange->answer, "secret"), VAULT_OK);
-    exchange->direct = exchange->fresh = exchange->wants_date = true;
+    exchange->direct = exchange->fresh = exchange->wants_date = exchange->again = true;
     exchange->may_connect = any_address;
     exchange->timeout_ms = 7;
     exchange->outcome = VAULT_OK;
@@ -48,6 +48,7 @@ static void assert_empty(const struct vault_exchange *exchange)
     assert_int_equal(exchange->answer.length, 0);
     assert_false(exchange->direct);
     assert_false(exchange->fresh);
+    assert_false(exchange->again);
     assert_false(exchange->wants_date);
     assert_null(exchange->may_connect);
     assert_int_equal(exchange->timeout_ms, 0);

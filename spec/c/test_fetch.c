@@ -204,11 +204,13 @@ static void test_retries(void **state)
             rows[i].status);
         assert_int_equal(stage.pauses, again ? 2 : 0);
         assert_int_equal(strstr(message.text, " (3 attempts)") != NULL, again);
+        assert_false(stage.again[2]);
         assert_int_equal(strstr(message.text, "attempt") != NULL, again);
         if (again) {
             assert_int_equal(play(&stage, (struct answer[]){*answer, good}, 2, NULL), VAULT_OK);
             assert_false(stage.fresh[0]);
             assert_int_equal(stage.fresh[1], answer->outcome != VAULT_OK);
+            assert_true(stage.again[0] && stage.again[1]);
         }
         close_stage(&stage);
     }
