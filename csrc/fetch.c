@@ -102,7 +102,7 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
     vault_exchange_clear(&fetch->exchange);
     /* Where one connection fell silent, others that were kept with it may have, too. */
     fetch->exchange.fresh = unanswered;
-    fetch->exchange.again = fetch->retry.attempts + 1 < fetch->retry.max_attempts;
+    fetch->exchange.again = vault_retry_is_left(&fetch->retry, fetch->world->budget);
     status = ask(&fetch->exchange, &fetch->wanted);
     if (status == VAULT_OK)
         status = vault_exchange_sign(&fetch->exchange, &signing,

@@ -5,7 +5,6 @@
  */
 #include "retry.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 #define ATTEMPTS             3
@@ -56,6 +55,12 @@ static void pay_back(struct vault_retry_budget *budget, int amount)
         if (sum > VAULT_RETRY_BUDGET_FULL)
             sum = VAULT_RETRY_BUDGET_FULL;
     } while (!atomic_compare_exchange_weak(&budget->tokens, &tokens, sum));
+}
+
+bool vault_retry_is_left(const struct vault_retry *retry, struct vault_retry_budget *budget)
+{
+    return retry->attempts + 1 < retry->max_attempts &&
+           atomic_load(&budget->tokens) >= transient.cost;
 }
 
 int64_t vault_retry_pause(struct vault_retry *retry, struct vault_retry_budget *budget,

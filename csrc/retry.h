@@ -8,6 +8,7 @@
 #define VAULT_RETRY_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "environment.h"
@@ -33,6 +34,9 @@ struct vault_retry {
 /* `environment` may be NULL. */
 void vault_retry_init(struct vault_retry *retry, const struct vault_environment *environment,
                       vault_random *random, void *random_at);
+
+/* Whether another attempt may follow the one that is about to be made, as far as is known now. */
+bool vault_retry_is_left(const struct vault_retry *retry, struct vault_retry_budget *budget);
 
 /* Milliseconds to wait before another attempt after one that ended with `status`, drawing on the
  * budget; -1 where there shall be none. `retry_after_ms` is AWS's wish, -1 for none; it is honoured

@@ -299,6 +299,11 @@ describe("refresh", function()
             end
             assert.equal(1, #one.warned)
             assert.matches("no_credentials; the old values stay in use$", one.warned[1])
+            one.aws.word = function() end
+            one:pass(120)
+            one.aws.word = function() return "no_credentials" end
+            one:pass(300)
+            assert.equal(2, #one.warned)
         end)
 
         it("for good is told to people once, and once more where it had come back", function()

@@ -91,6 +91,9 @@ end
 -- `entry` of the cache has a new expiry, or none any more.
 function methods:schedule(entry)
     local ttl, snapshot = entry.ttl, entry.snapshot
+    if entry.refusals then
+        self.refused[entry.policy.group] = nil
+    end
     entry.refusals, entry.idle = nil, nil
     if ttl > 0 and snapshot and not entry.policy.once then
         local last = ttl * (ttl < SHORT and LAST_OF_SHORT or LAST)
@@ -231,7 +234,6 @@ local function end_batch(self, items, result)
         end
     end
     -- Whatever it said of each secret, AWS has answered.
-    self.refused[items[1].entry.policy.group] = nil
     self.brake:succeeded(items[1].entry.policy.group)
     if (result.attempts or 1) > 1 then
         self.count("vault_retries_total", nil, result.attempts - 1)

@@ -15,7 +15,7 @@ local methods = {}
 local metatable = { __index = methods }
 
 local MISSES_MOST = 10000 -- of a worker without a dict
-local HELD = 2 -- seconds; all workers hear of a change sooner
+local HELD = 0.5 -- seconds; all workers hear of a change sooner, and the next change is later
 local LONGEST = 1e9 -- seconds; the dict counts milliseconds, and not without end
 
 -- dict     the shared dict, or nil

@@ -32,7 +32,7 @@ static void test_connection_is_kept(void **state)
 
 /* Two of them cost a fetch an attempt, and the next is on a fresh one, however many are kept. The
  * last attempt goes on to whichever connection is left. */
-static void lose_four(const struct vault_environment *seen, unsigned lost)
+static void lose_four(const struct vault_environment *seen, int tokens, unsigned lost)
 {
     struct server server = {.answer = GOOD, .once = true};
     struct vault_loop *loop = open_loop(seen);
@@ -43,6 +43,7 @@ static void lose_four(const struct vault_environment *seen, unsigned lost)
     finish(loop);
     forget_jobs();
     assert_int_equal(atomic_load(&server.connections), 4);
+    budget.tokens = tokens;
     assert_int_equal(fetch_one(loop, server.url, 5000), VAULT_OK);
     assert_int_equal(atomic_load(&server.requests), 4 + lost + 1);
     assert_int_equal(atomic_load(&server.connections), 4 + 1);
@@ -53,8 +54,9 @@ static void lose_four(const struct vault_environment *seen, unsigned lost)
 static void test_kept_connections_that_are_lost(void **state)
 {
     (void)state;
-    lose_four(environment, 2);
-    lose_four(once, 4);
+    lose_four(environment, 14, 2);
+    lose_four(environment, 12, 4);
+    lose_four(once, 14, 4);
 }
 
 static void test_side_by_side(void **state)

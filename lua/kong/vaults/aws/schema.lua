@@ -21,9 +21,9 @@ for _, field in ipairs(fields.CONFIG.aws) do
     end
 end
 
--- Of all fields together: one that fails its own validator Kong leaves out without a word where it
--- calls a strategy, and without a vault's role or keys the machine's own would be used. What comes
--- that way vault.aws refuses.
+-- Of all fields together: one that fails its type or a validator of its own Kong leaves out without
+-- a word where it calls a strategy, and without a vault's role or keys the machine's own would be
+-- used. So no text does, and vault.aws refuses those that are malformed.
 --
 -- true | nil, complaints
 local function check(config)
