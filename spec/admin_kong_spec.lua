@@ -247,7 +247,9 @@ describe("admin_kong", function()
                                { "POST", "/vaults", { name = "aws", prefix = "vv" } } } do
             local status, body = world:json(unpack(row))
             assert.same({ 500, { message = "cannot write the state file" } }, { status, body })
+            assert.matches("cannot write the state file$", world.warned[#world.warned])
         end
+        assert.equal(2, #world.warned)
         make("one")
         assert.equal(500, (world:ask("DELETE", "/vaults/one")))
     end)

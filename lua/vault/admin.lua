@@ -19,6 +19,7 @@ local _M = {}
 local JSON, TEXT = "application/json; charset=utf-8", "text/plain; version=0.0.4; charset=utf-8"
 local METHODS = { "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT" }
 local OPTIONS = { token = true, mount = true }
+local FAULTS = { [500] = true, [503] = true } -- this node's, of which its log is to have a line
 
 -- Routes ------------------------------------------------------------------------------------------
 
@@ -122,6 +123,10 @@ function _M.answer(request, parts, options)
     if not ok then
         parts.warn("the Admin API failed: " .. quote(tostring(answered), 512))
         return room.refuse { status = 500, message = "An unexpected error occurred" }
+    end
+    if FAULTS[answered.status] then
+        parts.warn("the Admin API could not do what it was asked: "
+            .. (answered.body.message or answered.body.error_msg))
     end
     return answered
 end
