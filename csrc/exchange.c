@@ -9,6 +9,17 @@
 #define HEADERS_MAX (64 * 1024)
 #define BODY_MAX    (64 * 1024)
 
+static void forget_wishes(struct vault_exchange *exchange)
+{
+    exchange->method = "GET";
+    exchange->direct = false;
+    exchange->fresh = false;
+    exchange->again = false;
+    exchange->wants_date = false;
+    exchange->may_connect = NULL;
+    exchange->timeout_ms = 0;
+}
+
 static void forget_answer(struct vault_exchange *exchange)
 {
     exchange->outcome = VAULT_INTERNAL;
@@ -23,13 +34,7 @@ static void forget_answer(struct vault_exchange *exchange)
 void vault_exchange_init(struct vault_exchange *exchange)
 {
     vault_note_init(&exchange->why);
-    exchange->method = "GET";
-    exchange->direct = false;
-    exchange->fresh = false;
-    exchange->again = false;
-    exchange->wants_date = false;
-    exchange->may_connect = NULL;
-    exchange->timeout_ms = 0;
+    forget_wishes(exchange);
     vault_buffer_init(&exchange->url, URL_MAX);
     vault_buffer_init(&exchange->headers, HEADERS_MAX);
     vault_buffer_init(&exchange->body, BODY_MAX);
@@ -40,13 +45,7 @@ void vault_exchange_init(struct vault_exchange *exchange)
 
 void vault_exchange_clear(struct vault_exchange *exchange)
 {
-    exchange->method = "GET";
-    exchange->direct = false;
-    exchange->fresh = false;
-    exchange->again = false;
-    exchange->wants_date = false;
-    exchange->may_connect = NULL;
-    exchange->timeout_ms = 0;
+    forget_wishes(exchange);
     vault_buffer_clear(&exchange->url);
     vault_buffer_clear(&exchange->headers);
     vault_buffer_clear(&exchange->body);

@@ -71,7 +71,7 @@ static void set_trust(CURL *easy, const char *ca_file)
     }
 }
 
-static void set_limits(CURL *easy, const struct vault_http_settings *settings)
+static void set_limits(CURL *easy)
 {
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -85,7 +85,6 @@ static void set_limits(CURL *easy, const struct vault_http_settings *settings)
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
     /* The dead among the connections that are kept are known before they are wanted. */
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_AFTER_S);
@@ -106,7 +105,7 @@ static void set_proxies(CURL *easy, const struct vault_http_settings *settings)
 
 void vault_http_settings_apply(const struct vault_http_settings *settings, CURL *easy)
 {
-    set_limits(easy, settings);
+    set_limits(easy);
     set_trust(easy, settings->ca_file);
     set_proxies(easy, settings);
 }

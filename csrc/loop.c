@@ -27,7 +27,6 @@ struct vault_loop {
     struct vault_job *jobs; /* all that are taken up, doubly linked */
     size_t busy;
     size_t programs; /* of the jobs */
-    bool changed;    /* what is due: some job waits for another moment than was counted */
     struct vault_transfer *idle[TRANSFERS_KEPT];
     size_t idle_count;
 };
@@ -170,7 +169,6 @@ static void end_errand(struct vault_loop *loop, struct vault_job *errand)
     vault_free(errand);
     for (struct vault_job *job = loop->jobs; job; job = job->next)
         vault_fetch_rouse(job->fetch);
-    loop->changed = true;
 }
 
 static void end(struct vault_loop *loop, struct vault_job *job)
@@ -299,13 +297,13 @@ static void end_late(struct vault_loop *loop, struct vault_job *job)
 }
 
 /* Resume the jobs whose pause is over, end those whose time is; the milliseconds until the next one
- * is due, at most `most`. */
+ * is due, at most `most`: 0 after any of these, since what comes of one may change what is due. */
 static int resume(struct vault_loop *loop, int most)
 {
     int64_t now = vault_moment_now().monotonic_ms;
     struct vault_job *next;
+    bool late = false;
 
-    loop->changed = false;
     for (struct vault_job *job = loop->jobs; job; job = next) {
         int64_t wait = due(job) - now;
 
@@ -314,10 +312,10 @@ static int resume(struct vault_loop *loop, int most)
             most = (int)wait;
         if (wait <= 0) {
             end_late(loop, job);
-            loop->changed = true;
+            late = true;
         }
     }
-    return loop->changed ? 0 : most;
+    return late ? 0 : most;
 }
 
 int vault_loop_work(struct vault_loop *loop, int most_ms)
