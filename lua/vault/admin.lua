@@ -222,7 +222,7 @@ end
 -- Answer the request at hand.
 --
 -- token  text, or a reference to it: who brings it is served, and nobody else; without one, who
---        comes over loopback or a Unix socket, with no Origin header
+--        comes over loopback or a Unix socket, and is no web page
 -- mount  the path under which it lies, as "/admin"; nil: under none
 --
 -- context: content_by_lua*. Raises for a malformed option.
