@@ -103,6 +103,12 @@ describe("dereference", function()
         end)
     end)
 
+    it("without one leaves a text in the place of $refs alone", function()
+        local conf = { host = KEY, inner = { ["$refs"] = KEY } }
+        assert.equal(conf, dereference.dereference(conf))
+        assert.same({ host = "k1", inner = { ["$refs"] = KEY }, ["$refs"] = { host = KEY } }, conf)
+    end)
+
     it("without one takes all strings, and keeps the references in conf itself", function()
         local conf = conf_of()
         assert.equal(conf, dereference.dereference(conf))

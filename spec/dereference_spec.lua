@@ -145,7 +145,7 @@ describe("dereference", function()
             conf.a, conf.b = nil, { new = true }
             rotate()
             dereference.update(conf)
-            assert.same({ b = { new = true, user = "u2", password = "p2" } }, conf)
+            assert.same({ b = { new = true } }, conf)
             conf.b = "text"
             rotate()
             dereference.update(conf)
@@ -284,6 +284,39 @@ describe("dereference", function()
             end
             dereference.update(conf)
             assert.same({ "u2", "p2" }, { conf.user, conf.password })
+        end)
+    end)
+
+    describe("a configuration that was rearranged", function()
+        it("has each value in the record that has its reference", function()
+            local conf = { list = { db_conf(), { user = "theirs" } } }
+            dereference.update(conf)
+            local moved = table.remove(conf.list, 1)
+            rotate()
+            dereference.update(conf)
+            assert.same({ user = "theirs" }, conf.list[1])
+            conf.list[2] = moved
+            rotate()
+            dereference.update(conf)
+            assert.same({ "theirs", "u3", "p3" },
+                { conf.list[1].user, moved.user, moved.password })
+        end)
+
+        it("while its values were read has none in another record", function()
+            local conf = { list = { db_conf(), { user = "theirs" } } }
+            during = function()
+                during = nil
+                table.remove(conf.list, 1)
+            end
+            dereference.update(conf)
+            assert.same({ user = "theirs" }, conf.list[1])
+        end)
+
+        it("goes on without references that go round in a circle", function()
+            local conf = db_conf()
+            conf["$refs"].again = conf["$refs"]
+            dereference.update(conf)
+            assert.same({ "u1", "p1" }, { conf.user, conf.password })
         end)
     end)
 

@@ -49,14 +49,16 @@ local function path_with(path, key)
     return longer
 end
 
--- The references in `refs`, which lies beside the fields at `path`.
-local function add_refs(found, refs, path)
+-- The references in `refs`, which lies beside the fields at `path`; the first `depth` steps lead to
+-- the table in which it is "$refs".
+local function add_refs(found, seen, refs, path, depth)
+    seen[refs] = true
     local warned = optional[refs]
     for key, text in pairs(refs) do
-        if type(text) == "table" then
-            add_refs(found, text, path_with(path, key))
+        if type(text) == "table" and not seen[text] then
+            add_refs(found, seen, text, path_with(path, key), depth)
         elseif reference.is_reference(text) then
-            found[#found + 1] = { path = path, key = key, reference = text,
+            found[#found + 1] = { path = path, key = key, reference = text, depth = depth,
                                   warned = warned and warned[key] ~= nil and warned or nil }
         end
     end
@@ -66,7 +68,7 @@ local function find(found, seen, conf, path)
     seen[conf] = true
     local refs = rawget(conf, REFS)
     if type(refs) == "table" then
-        add_refs(found, refs, path)
+        add_refs(found, { [conf] = true }, refs, path, #path)
     end
     for key, value in pairs(conf) do
         if key ~= REFS and type(value) == "table" and not seen[value] then
@@ -75,14 +77,11 @@ local function find(found, seen, conf, path)
     end
 end
 
-local function state_of(conf)
-    local state = states[conf]
-    if not state then
-        state = { fields = {}, generation = -1, earliest = 0 }
-        find(state.fields, {}, conf, {})
-        states[conf] = state
-    end
-    return state
+-- The references of `conf` as it is now: it may have been rearranged.
+local function fields_of(conf)
+    local fields = {}
+    find(fields, {}, conf, {})
+    return fields
 end
 
 -- Reading and writing -----------------------------------------------------------------------------
@@ -155,12 +154,24 @@ local function read_all(fields)
     return read
 end
 
+-- The table to which the steps `first` to `last` of `path` lead from `from`, or nil.
+local function follow(from, path, first, last)
+    for i = first, last do
+        from = type(from) == "table" and rawget(from, path[i]) or nil
+    end
+    return type(from) == "table" and from or nil
+end
+
 -- The table in which `field` of `conf` lies, or nil where somebody took it out.
 local function table_of(conf, field)
-    for _, key in ipairs(field.path) do
-        conf = type(conf) == "table" and rawget(conf, key) or nil
-    end
-    return type(conf) == "table" and conf or nil
+    return follow(conf, field.path, 1, #field.path)
+end
+
+-- Whether `conf` has the reference still where it was found: another record may have its place.
+local function is_there(conf, field)
+    local record = follow(conf, field.path, 1, field.depth)
+    local refs = record and follow(rawget(record, REFS), field.path, field.depth + 1, #field.path)
+    return refs ~= nil and rawget(refs, field.key) == field.reference
 end
 
 local function name_of(field)
@@ -197,30 +208,32 @@ local function first_failed(fields, read)
     end
 end
 
--- The fields of `conf` that are references: a list of { path, key, reference, warned }; the last,
--- for optional ones, is a table of `optional`.
+-- The fields of `conf` that are references, as update found them last: a list of { path, key, reference, depth, warned }; the
+-- last, for optional ones, is a table of `optional`.
 function _M.fields(conf)
-    return state_of(conf).fields
+    local state = states[conf]
+    return state and state.fields or fields_of(conf)
 end
 
 -- Put `values` (by the number of the field) into `conf`; a field without one stays as it was. Does
 -- not yield: nobody sees half of it.
 function _M.write(conf, fields, values)
     for i, field in ipairs(fields) do
-        local target = values[i] ~= nil and table_of(conf, field)
+        local target = values[i] ~= nil and is_there(conf, field) and table_of(conf, field)
         if target then
             target[field.key] = values[i]
         end
     end
 end
 
-local function bring_up_to_date(conf, state)
-    local read = read_all(state.fields)
-    _M.write(conf, state.fields, read.values)
-    note_all(state.fields, read)
-    local failure = read.failed[first_failed(state.fields, read)] or {}
-    state.generation, state.earliest = read.generation, read.earliest
-    state.message, state.word = failure.message, failure.word
+local function bring_up_to_date(conf)
+    local fields = fields_of(conf)
+    local read = read_all(fields)
+    _M.write(conf, fields, read.values)
+    note_all(fields, read)
+    local failure = read.failed[first_failed(fields, read)] or {}
+    states[conf] = { fields = fields, generation = read.generation, earliest = read.earliest,
+                     message = failure.message, word = failure.word }
     return conf, failure.message, failure.word
 end
 
@@ -237,7 +250,7 @@ function _M.update(conf)
     if state and state.generation == generation and state.earliest > now() then
         return conf, state.message, state.word
     end
-    return bring_up_to_date(conf, state or state_of(conf))
+    return bring_up_to_date(conf)
 end
 
 -- What living configurations hold is in use.
@@ -254,9 +267,8 @@ end
 -- What of `conf` has references already: { [table] = { [key] = true } }. What stands there is a
 -- value, whatever it looks like.
 local function taken_of(conf)
-    local fields, taken = {}, {}
-    find(fields, {}, conf, {})
-    for _, field in ipairs(fields) do
+    local taken = {}
+    for _, field in ipairs(fields_of(conf)) do
         local container = table_of(conf, field)
         if container then
             taken[container] = taken[container] or {}
@@ -301,8 +313,7 @@ local function put_values(conf, fields, values)
             container[field.key] = values[i]
         end
     end
-    states[conf] = nil
-    state_of(conf)
+    states[conf] = { fields = fields_of(conf), generation = -1, earliest = 0 }
 end
 
 local function texts_of(fields)

@@ -109,12 +109,12 @@ end
 local function visit_all(state, place)
     state.seen[place.container] = true
     for key, value in next, place.container do
-        if type(value) == "table" then
-            if key ~= REFS and not state.seen[value] then
-                visit_all(state, step(place, key, value, false))
+        if type(value) ~= "table" then
+            if key ~= REFS then
+                add(state, place, key, false)
             end
-        else
-            add(state, place, key, false)
+        elseif key ~= REFS and not state.seen[value] then
+            visit_all(state, step(place, key, value, false))
         end
     end
 end
