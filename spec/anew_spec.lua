@@ -97,6 +97,27 @@ describe("anew", function()
             assert.equal(2, node:calls())
         end)
 
+        it("is not of a fetch that began before it, whichever worker's", function()
+            for _, asked in ipairs { one, two } do
+                node:rotate("db", '{"user":"u1"}')
+                node.world:call("content", one.vault.flush)
+                node:calls()
+                aws.delay = 0.5
+                local early = node.world:spawn("content", function()
+                    return one.vault.get(USER)
+                end)
+                node.world:pass(0.2)
+                node:rotate("db", '{"user":"u2"}')
+                local late = node.world:spawn("content", function()
+                    return asked.vault.refresh(USER)
+                end)
+                node.world:pass(2)
+                assert.same({ "u1", "u2" }, { early.results[1], late.results[1] })
+                assert.equal(2, (node:calls()))
+                assert.same({ "u2", "u2" }, { get(one, USER), get(two, USER) })
+            end
+        end)
+
         it("is one fetch for all who want it at once", function()
             get(one, USER)
             get(two, USER)

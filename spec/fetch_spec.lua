@@ -74,6 +74,55 @@ describe("fetch", function()
             assert.equal(3, #core.submitted)
         end)
 
+        it("is joined by nobody who wants what is from now on", function()
+            load_fetch()
+            local early, since = ask("a"), world.clock
+            world:pass(0.5)
+            local late, later = ask("a", nil, nil, nil, { since = world.clock - 0.001 }), nil
+            world:pass(0.1)
+            later = ask("a", nil, nil, nil, { since = world.clock - 0.001 })
+            local whichever = ask("a", nil, nil, nil, { since = since - 1 })
+            assert.equal(1, #core.submitted)
+            core.finish(1, { payload = "old" })
+            world:pass(0.1)
+            assert.equal("old", early.results[1].payload)
+            assert.equal("old", whichever.results[1].payload)
+            assert.equal(2, #core.submitted)
+            core.finish(2, { payload = "new" })
+            world:pass(0.1)
+            assert.equal("new", late.results[1].payload)
+            assert.equal("new", later.results[1].payload)
+            assert.equal(2, #core.submitted)
+        end)
+
+        it("says when it began", function()
+            load_fetch()
+            local one, began = ask("a"), world.clock
+            world:pass(3)
+            core.finish(1, { payload = "A" })
+            world:pass(0.1)
+            assert.equal(began, one.results[1].began)
+        end)
+
+        it("that cannot even begin is a failure, and the next one is another", function()
+            load_fetch()
+            local submit = core.port.submit
+            function core.port.submit()
+                error("planted")
+            end
+            for _ = 1, 2 do
+                local one = ask("a")
+                assert.is_true(one.done)
+                assert.matches("planted", one.results[2])
+                assert.equal("internal", one.results[3])
+            end
+            core.port.submit = submit
+            local good = ask("a")
+            core.finish(1, { payload = "A" })
+            world:pass(0.1)
+            assert.equal("A", good.results[1].payload)
+        end)
+
         it("hands on why nothing was submitted", function()
             load_fetch()
             core.refuses = "unsupported"
@@ -227,7 +276,7 @@ describe("fetch", function()
                     return "kept"
                 end)
                 assert.equal("kept", one.results[1])
-                assert.same({ { payload = "A" } }, seen)
+                assert.same({ { payload = "A", began = world.clock } }, seen)
                 assert.equal("/ca.pem", core.ran.settings.ca_file)
             end
             assert.equal(0, #core.submitted)
@@ -263,7 +312,7 @@ describe("fetch", function()
             assert.matches("init_timeout of 10 s", late.results[2])
             rig:with_socket()
             world:call("init_worker", fetch.init_worker)
-            assert.same({ payload = "A" }, ask("d", "init_worker").results[1])
+            assert.equal("A", ask("d", "init_worker").results[1].payload)
         end)
     end)
 

@@ -13,6 +13,17 @@ describe("what was fetched", function()
         assert.equal(101, lifetime.expiry(100, 0, 101))
     end)
 
+    it("expires by the smallest ttl that it is told, and what was put off stays put off", function()
+        local snapshot = { fetched = 100, expires = EVER, good_until = EVER }
+        lifetime.settle(snapshot, 60, 0)
+        assert.same({ 160, 160 }, { snapshot.expires, snapshot.good_until })
+        lifetime.settle(snapshot, 90, 0)
+        assert.same({ 160, 160 }, { snapshot.expires, snapshot.good_until })
+        snapshot.good_until = 170
+        lifetime.settle(snapshot, 10, 0)
+        assert.same({ 110, 170 }, { snapshot.expires, snapshot.good_until })
+    end)
+
     it("may serve for its resurrect_ttl beyond that, and without a ttl for ever", function()
         local snapshot = { fetched = 100 }
         assert.equal(115, lifetime.last_use({ ttl = 10, resurrect_ttl = 5 }, snapshot))

@@ -10,7 +10,7 @@ describe("renewal", function()
     local function worker(own_dict, ...)
         local held = {}
         for i, pair in ipairs { ... } do
-            held[i] = { vault = pair[1], reference = pair[2], fetched = 0 }
+            held[i] = { vault = pair[1], reference = pair[2], began = 0 }
         end
         local self = { held = held }
         self.renewal = renewal.new {
@@ -28,7 +28,7 @@ describe("renewal", function()
                 end
                 for _, secret in ipairs(held) do
                     if secret.reference == reference then
-                        secret.fetched = world.clock
+                        secret.began = world.clock
                     end
                 end
                 return "value"
@@ -97,7 +97,7 @@ describe("renewal", function()
         local other = worker(dict, { "one", "a" }, { "one", "b" }, { "two", "c" })
         world:pass(1)
         one.renewal:ask("one")
-        other.held[1].fetched = world.clock -- it has heard the news
+        other.held[1].began = world.clock -- it has heard the news
         took()
         read(other)
         assert.same({ "b" }, took())

@@ -41,7 +41,7 @@ describe("resolve", function()
         assert.same({ "$secret://aws/john/other/k", "john" },
             { list[1].reference, list[1].vault })
         assert.same({ "aws", "john", 3 }, { list[2].vault, list[3].vault, #list })
-        assert.equal(world.clock, list[3].fetched)
+        assert.equal(world.clock, list[3].began)
     end)
 
     describe("the value", function()

@@ -12,8 +12,8 @@ describe("shelf", function()
     end
 
     local function snapshot(changes)
-        local made = { payload = "p", binary = false, version_id = "v1", fetched = clock,
-                       expires = 0, good_until = 0 }
+        local made = { payload = "p", binary = false, version_id = "v1", began = clock - 0.25,
+                       fetched = clock, expires = 0, good_until = 0 }
         for field, value in pairs(changes or {}) do
             made[field] = value
         end

@@ -5,10 +5,10 @@
 -- Never: AWS words, references, the engine, whether AWS may be asked (permit), what to renew ahead
 --        of time (refresh), sums of ttl and resurrect_ttl (lifetime).
 --
--- A snapshot: { payload, binary, version_id, fetched, expires, good_until }. It expires by the
--- smallest ttl of all who use it. good_until is that moment too, but later while an expired one
--- serves, and 0 from when a newer version takes its place: whoever keeps something cut out of a
--- snapshot asks it. One that was renewed and is the same version stays the same table.
+-- A snapshot: { payload, binary, version_id, began, fetched (its fetch, and the end), expires,
+-- good_until }. It expires by the smallest ttl of all who use it. good_until is that moment too, but
+-- later while an expired one serves, and 0 from when a newer version takes its place: whoever keeps
+-- what was cut out of one asks it. One that is renewed and the same version stays the same table.
 --
 -- An entry is what this worker knows of one key: { key, policy (of the smallest ttl), ttl, used,
 -- snapshot, kept (seconds in the dict), recheck (another version may be there), loose (its vault
@@ -63,18 +63,6 @@ function _M.new(options)
     return self
 end
 
--- Expiry ------------------------------------------------------------------------------------------
-
-local function settle_expiry(self, snapshot, ttl)
-    local expires = lifetime.expiry(snapshot.fetched, ttl, self.started)
-    if expires < snapshot.expires then
-        if snapshot.good_until == snapshot.expires then
-            snapshot.good_until = expires
-        end
-        snapshot.expires = expires
-    end
-end
-
 -- Entries -----------------------------------------------------------------------------------------
 
 -- What `policy` says in the place of all that was said of it before.
@@ -85,7 +73,7 @@ local function settle_anew(self, entry, policy)
     self.shelf:hold(entry.key) -- who hears of the new config later is not to undo this
     if snapshot then
         snapshot.expires, snapshot.good_until = math.huge, math.huge
-        settle_expiry(self, snapshot, policy.ttl)
+        lifetime.settle(snapshot, policy.ttl, self.started)
         self.on_entry(entry)
         self:keep_on_shelf(entry)
     end
@@ -109,7 +97,7 @@ local function entry_for(self, policy)
     if ttl ~= entry.ttl then
         entry.ttl, entry.policy = ttl, policy
         if entry.snapshot then
-            settle_expiry(self, entry.snapshot, ttl)
+            lifetime.settle(entry.snapshot, ttl, self.started)
             self.on_entry(entry)
         end
     end
@@ -128,9 +116,9 @@ local function adopt(self, entry, read)
     local old = entry.snapshot
     local same = old and old.version_id == read.version_id and old.payload == read.payload
     local snapshot = same and old or read
-    snapshot.fetched = read.fetched
+    snapshot.began, snapshot.fetched = read.began, read.fetched
     snapshot.expires, snapshot.good_until = math.huge, math.huge
-    settle_expiry(self, snapshot, entry.ttl)
+    lifetime.settle(snapshot, entry.ttl, self.started)
     entry.snapshot = snapshot
     if entry.recheck then -- or there would be room made for it
         entry.recheck = nil
@@ -148,6 +136,7 @@ local function look_at_shelf(self, entry)
     local snapshot, read = entry.snapshot, self.shelf:get(entry.key)
     if read and read.fetched > self.now() + CLOCK_SET_BACK then -- nobody knows how old it is
         read.fetched = self.now() - entry.ttl
+        read.began = read.fetched
     end
     if read and (not snapshot or read.fetched > snapshot.fetched
         or entry.recheck and read.version_id ~= snapshot.version_id) then
@@ -194,9 +183,9 @@ local function tell(self, key, old, version_id)
 end
 
 local function store_result(self, policy, result)
-    local entry = entry_of(self, policy)
+    local entry, now = entry_of(self, policy), self.now()
     local old = entry.snapshot
-    result.fetched, result.arn = self.now(), nil
+    result.began, result.fetched, result.arn = math.min(result.began or now, now), now, nil
     local snapshot = adopt(self, entry, result)
     if old or not self.shelf:add(policy.key, snapshot, entry.kept, policy.resource) then
         old = old or self.shelf:get(policy.key)
@@ -282,7 +271,7 @@ function methods:get(policy, load)
     end
     local snapshot, message, word = load(self.keep, nil, policy)
     if snapshot then
-        settle_expiry(self, snapshot, policy.ttl) -- who only joined may want a smaller ttl
+        lifetime.settle(snapshot, policy.ttl, self.started) -- who joined may want a smaller ttl
         return snapshot
     end
     snapshot, good = self:peek(policy) -- others may have been luckier meanwhile
@@ -359,8 +348,9 @@ function methods:loosen(vault)
             entry.loose, entry.kept = true, math.min(entry.kept, LOOSE_KEPT)
             self.shelf:shorten(entry.key, entry.kept)
             entry.snapshot = old and { payload = old.payload, binary = old.binary,
-                                       version_id = old.version_id, fetched = old.fetched,
-                                       expires = old.expires, good_until = old.expires }
+                                       version_id = old.version_id, began = old.began,
+                                       fetched = old.fetched, expires = old.expires,
+                                       good_until = old.expires }
         end
         if entry.loose and old then
             old.good_until = 0
@@ -385,10 +375,10 @@ function methods:known(policy)
     return (look_at_shelf(self, entry_for(self, policy)))
 end
 
--- The same for whoever waited, where it was fetched after the moment `since`.
+-- The same for whoever waited, where its fetch began after the moment `since`.
 function methods:newer(policy, since)
     local snapshot = look_at_shelf(self, entry_of(self, policy))
-    return snapshot and snapshot.fetched > since and snapshot or nil
+    return snapshot and snapshot.began > since and snapshot or nil
 end
 
 -- Fetch the secret of `policy` whatever is at hand; that stays where it fails.

@@ -19,7 +19,7 @@ end
 
 local function pull_back(snapshot, ttl, now)
     if snapshot.fetched > now then
-        snapshot.fetched = now
+        snapshot.began, snapshot.fetched = math.min(snapshot.began, now), now
         snapshot.expires = math.min(snapshot.expires, now + ttl)
     end
     snapshot.good_until = math.min(snapshot.good_until, snapshot.expires)

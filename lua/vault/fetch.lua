@@ -8,8 +8,10 @@
 -- A fetch belongs to the worker. A request only waits on a semaphore: whoever is killed while it
 -- waits (a client that left) takes nothing along.
 
+local blocking = require "vault.blocking"
 local collector = require "vault.collector"
 local core = require "vault.core"
+local untold = require "vault.untold"
 local watch_of = require "vault.watch"
 
 local ngx = ngx -- luacheck: ignore 431; nil on the command line
@@ -30,26 +32,20 @@ local COLLECT_MOST = 0.01 -- seconds between two looks of a waiter where nobody 
 local LOOK = 1 -- seconds after which a waiter looks whether somebody still collects or watches
 local SHORTEST = 0.001 -- seconds; for less nginx does not wait, and its clock would stand still
 local HOLDERS_MOST = 2 -- other workers waited for in vain, after which this one goes on by itself
-local FAILED_MOST = 1000
+local EARLIER_MOST = 2 -- fetches that are waited for because they began too early
 local NO_OPTIONS = {}
 local GRACE = 1 -- seconds a waiter gives the engine beyond the fetch's own timeout
 
-local INIT_LEAST = 0.005 -- seconds; what is left in less comes to nothing
-local init_timeout, init_spent = 10, 0
 local locks, failures, watch -- nil: a worker alone
 local late = false -- whether this module came too late to see the environment
 local load_by = "load it in init_by_lua"
 
 -- key -> record: { key, request, on_done, options, semaphore, waiters, done, result, message, word,
--- token, holder, holders, began }. Where `holder` is set another worker of the node fetches it.
--- Its methods are what the collector and the watch ask and tell it.
+-- token, holder, holders, began }. Where `holder` is set another worker of the node fetches it, and
+-- may have begun earlier. Its methods are what the collector and the watch ask and tell it.
 local by_key = {}
 local methods = {}
 local metatable = { __index = methods }
-
--- key -> record of a failure for which nobody waited: it is for the next who asks where nobody can
--- wait, or he would be told "pending" for ever.
-local failed, failed_count = {}, 0
 
 local ENVIRONMENT_WORDS = { no_credentials = true, no_region = true, bad_profile = true }
 
@@ -67,7 +63,8 @@ end
 -- load_by       for people: how this module is loaded in init
 function _M.configure(options)
     collector.configure(options)
-    init_timeout, load_by = options.init_timeout or init_timeout, options.load_by or load_by
+    blocking.configure(options)
+    load_by = options.load_by or load_by
 end
 
 -- From now on one fetch per key and node.
@@ -106,30 +103,13 @@ end
 
 -- Ends --------------------------------------------------------------------------------------------
 
-local function take_failure(key)
-    local record = failed[key]
-    if record then
-        failed[key], failed_count = nil, failed_count - 1
-    end
-    return record
-end
-
-local function keep_failure(record)
-    take_failure(record.key)
-    if record.waiters > 0 or not record.word then
-        return
-    end
-    if failed_count >= FAILED_MOST then
-        failed, failed_count = {}, 0
-    end
-    failed[record.key], failed_count = record, failed_count + 1
-end
-
 -- All who wait for `record` are served.
 local function conclude(record, kept, message, word)
-    by_key[record.key] = nil
+    if by_key[record.key] == record then
+        by_key[record.key] = nil
+    end
     record.result, record.message, record.word, record.done = kept, message, word, true
-    keep_failure(record)
+    untold.ended(record.key, record.waiters == 0 and word and record)
     record.semaphore:post(record.waiters + 1)
 end
 
@@ -147,6 +127,9 @@ end
 -- Others wait for the lock: they are told of a failure before it is free.
 function methods:ended(result, message, word)
     local kept
+    if result then
+        result.began = self.began
+    end
     kept, message, word = hand_over(self.on_done, self.about, result, message, word)
     if self.token then
         if word then
@@ -194,8 +177,7 @@ function methods:released()
 end
 
 -- Begin to fetch, or to wait for whoever does on this node. true | nil, message, word
-function begin(record)
-    record.began = ngx.now()
+local function try_to_begin(record)
     if locks and record.options.peek and record.holders < HOLDERS_MOST then
         record.token, record.holder = locks:take(record.key, seconds_of(record.request))
     end
@@ -208,7 +190,16 @@ function begin(record)
         release(record)
         return true
     end
-    local ok, message, word = collector.submit(record.request, record)
+    return collector.submit(record.request, record)
+end
+
+-- The same, and what was raised is a failure: nobody may wait for what never began.
+function begin(record)
+    record.began = ngx.now()
+    local called, ok, message, word = pcall(try_to_begin, record)
+    if not called then
+        ok, message, word = nil, "the fetch could not begin: " .. tostring(ok), "internal"
+    end
     if not ok and record.token then
         release(record)
     end
@@ -253,22 +244,30 @@ local function wait(record, deadline)
     return record.result, record.message, record.word
 end
 
--- Run `request` on this thread, within what is left of init's time.
-local function block(request)
-    local left = init_timeout - init_spent
-    if ngx and left <= INIT_LEAST then
-        return nil, ("the init_timeout of %s s is used up"):format(init_timeout), "timeout"
+local function deadline_of(record, options)
+    local seconds = seconds_of(record.request)
+    local patience = options and options.patience
+    return record.began + (patience and math.min(patience, seconds) or seconds)
+end
+
+-- Whether what `record` brings may be from before the moment `since`.
+local function is_earlier(record, since)
+    if record.holder then
+        return (record.options.since or -math.huge) < since
     end
-    local began = ngx and (ngx.update_time() or ngx.now())
-    if ngx and left < (request.timeout or 10) then
-        request.timeout = math.max(left, 0.001)
+    return record.began <= since
+end
+
+-- Wait for the fetch for `key` that began too early, and for one more that another worker may have
+-- begun; whoever comes after these began late enough.
+local function wait_for_earlier(key, options)
+    for _ = 1, EARLIER_MOST do
+        local record = by_key[key]
+        if not record or not is_earlier(record, options.since) then
+            break
+        end
+        wait(record, deadline_of(record, options))
     end
-    local result, message, word = collector.run(request)
-    if ngx then
-        ngx.update_time()
-        init_spent = init_spent + ngx.now() - began
-    end
-    return result, message, word
 end
 
 -- For phases that cannot wait: what is known already, or what came of the last fetch for which
@@ -276,7 +275,7 @@ end
 local function not_waiting(record, now_in)
     is_seen_to(record)
     look(record)
-    local failure = take_failure(record.key)
+    local failure = untold.take(record.key)
     if record.done then
         return record.result, record.message, record.word
     end
@@ -297,7 +296,7 @@ end
 
 -- Call in init_worker: see vault.collector.
 function _M.init_worker()
-    init_spent = 0
+    blocking.init_worker()
     collector.init_worker()
 end
 
@@ -306,12 +305,6 @@ local function new_record(key, request, on_done, options, about)
     return setmetatable({ key = key, request = request, on_done = on_done, about = about,
                           waiters = 0, holders = 0, options = options or NO_OPTIONS, began = 0,
                           token = false, done = false, semaphore = semaphores.new() }, metatable)
-end
-
-local function deadline_of(record, options)
-    local seconds = seconds_of(record.request)
-    local patience = options and options.patience
-    return record.began + (patience and math.min(patience, seconds) or seconds)
 end
 
 -- Fetch one secret.
@@ -323,10 +316,11 @@ end
 --          caller's light thread; it must not yield. What it returns is what all who ask are given.
 --          Its upvalues must not be variables of a function that waits for this one to return: a
 --          light thread that is killed takes those along.
---          result: { payload, binary, version_id, arn, attempts }
--- options  nil, or { patience, peek }: seconds after the fetch's beginning in which this call is
---          over, the fetch done or not; function(options) -> what another worker has kept since.
---          Without peek nothing of it is kept where other workers find it, and none is waited for.
+--          result: { payload, binary, version_id, arn, attempts, began (seconds) }
+-- options  nil, or { patience, peek, since }: seconds after the fetch's beginning in which this call
+--          is over, the fetch done or not; function(options) -> what another worker has kept since;
+--          the moment after which the fetch must have begun, which joins no earlier one. Without
+--          peek nothing of it is kept where other workers find it, and none is waited for.
 -- about    anything, or nil: for on_done
 --
 -- context: any. In phases that cannot wait the fetch is started: nil, message, "pending", or what
@@ -335,10 +329,13 @@ end
 function _M.get(key, request, on_done, options, about)
     local now_in = phase()
     if _M.blocks() then
-        return hand_over(on_done, about, block(request))
+        return hand_over(on_done, about, blocking.run(request))
     end
     if now_in == "exit_worker" then -- no timer, no connection, and nobody to collect
         return nil, "the worker is leaving", "cancelled"
+    end
+    if options and options.since and YIELDABLE[now_in] then
+        wait_for_earlier(key, options)
     end
     local record = by_key[key]
     if not record then
@@ -359,20 +356,29 @@ end
 -- A fetch for which nobody waits.
 local unheard = { __index = {
     is_waited = function() return false end,
-    ended = function(self, ...) hand_over(self.on_done, nil, ...) end,
+    ended = function(self, result, message, word)
+        if result then
+            result.began = self.began
+        end
+        local kept, refusal, refused = hand_over(self.on_done, nil, result, message, word)
+        if not kept and refused == "internal" then
+            ngx.log(ngx.ERR, "vault: ", refusal)
+        end
+    end,
 } }
 
 -- Start a fetch for which nobody waits, whoever else fetches the same. `on_done` as above; what it
 -- returns is nobody's. true | nil, message, word
 function _M.start(request, on_done)
-    return collector.submit(request, setmetatable({ on_done = on_done }, unheard))
+    return collector.submit(request, setmetatable({ on_done = on_done, began = ngx.now() },
+        unheard))
 end
 
 -- Fetch several secrets in one call: request.batch instead of secret_id. Blocks in init and
 -- init_worker; nowhere else.
 -- { entries, attempts } | nil, message, word
 function _M.run_batch(request)
-    local result, message, word = block(request)
+    local result, message, word = blocking.run(request)
     return result, message and explain(message, word), word
 end
 

@@ -5,7 +5,7 @@
 -- Never: keeping a secret for longer than that: the host does, and ages would add up; what a host
 --        is like (kong.vaults.aws, vault.apisix).
 --
--- A snapshot: { payload, binary, version_id, fetched: when its fetch began }.
+-- A snapshot: { payload, binary, version_id, began, fetched: when its fetch began, too }.
 
 local aws = require "vault.aws"
 local config = require "vault.config"
@@ -152,7 +152,7 @@ local function keeping(settled, began)
     return function(result, message, word)
         if result then
             local snapshot = { payload = result.payload, binary = result.binary,
-                               version_id = result.version_id, fetched = began }
+                               version_id = result.version_id, began = began, fetched = began }
             tidy()
             recent[key] = snapshot
             shelf:put(key, snapshot, KEPT, settled.resource)

@@ -48,7 +48,7 @@ local warn, on_change = function() end, function() end
 
 -- In the place of a snapshot that is not the vault's any more.
 local function stand_in(good_until)
-    return { good_until = good_until, fetched = 0, version_id = "" }
+    return { good_until = good_until, began = 0, fetched = 0, version_id = "" }
 end
 
 -- now: function() -> seconds; warn: function(message); on_change: function(), some value is not
@@ -184,7 +184,7 @@ function _M.failure(text)
     return nil
 end
 
--- A list of { vault (its prefix), reference, fetched }, one for each secret of a vault.
+-- A list of { vault (its prefix), reference, began (its fetch) }, one for each secret of a vault.
 function _M.secrets()
     local list, seen = {}, {}
     for text, held in pairs(values.items) do
@@ -193,7 +193,7 @@ function _M.secrets()
             seen[key] = true
             local snapshot = held.entry.snapshot or held.snapshot -- the value may be of one before
             list[#list + 1] = { vault = held.policy.vault, reference = text,
-                                fetched = snapshot.fetched }
+                                began = snapshot.began }
         end
     end
     return list

@@ -1,6 +1,6 @@
 -- lifetime - how long what was fetched may serve, and how long it is kept.
 --
--- For:   sums of ttl, resurrect_ttl and the moment of a fetch. Pure.
+-- For:   sums of ttl, resurrect_ttl and the moment of a fetch, and what a snapshot is told of them.
 -- Never: clocks, what is at hand (cache).
 --
 -- A policy is vault.cache's, of which ttl and resurrect_ttl count here. A ttl of 0 has no end.
@@ -17,6 +17,17 @@ function _M.expiry(fetched, ttl, started)
         return fetched + ttl
     end
     return fetched >= started and math.huge or started
+end
+
+-- `snapshot` expires by `ttl`, unless it expires sooner; started: as above.
+function _M.settle(snapshot, ttl, started)
+    local expires = _M.expiry(snapshot.fetched, ttl, started)
+    if expires < snapshot.expires then
+        if snapshot.good_until == snapshot.expires then
+            snapshot.good_until = expires
+        end
+        snapshot.expires = expires
+    end
 end
 
 -- Until when `snapshot` may serve `policy` at all, renewed or not.

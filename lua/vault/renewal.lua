@@ -13,7 +13,7 @@ local TOLD_FOR = 60 -- seconds in which all workers hear of it
 
 -- dict     the shared dict, or nil: a worker alone
 -- now      function() -> seconds
--- secrets  function() -> list of { vault (its prefix), reference, fetched }, one for each secret
+-- secrets  function() -> list of { vault (its prefix), reference, began }, one for each secret
 --          that this worker holds
 -- refresh  function(reference) -> value | nil, message
 -- each     function(list, run): calls run(item) for all, some at the same time
@@ -96,7 +96,7 @@ function methods:read()
     local list = {}
     for _, secret in ipairs(self.secrets()) do
         local moment = self.dict:get("renew:" .. secret.vault)
-        if moment and secret.fetched < moment then
+        if moment and secret.began < moment then
             list[#list + 1] = secret
         end
     end

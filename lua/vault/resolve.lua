@@ -13,6 +13,7 @@ local vaults = require "vault.vaults"
 
 local _M = {}
 
+local TICK = 0.001 -- seconds; what began in the same one began now
 local PATIENCE = 1 -- seconds that anybody waits while a value is held that may serve
 
 local cache -- nil: nothing is cached (command line)
@@ -65,12 +66,14 @@ local ways_anew = { __call = begin, __index = { peek = function(way)
     return cache:newer(way.settled, way.since)
 end } }
 
--- What the cache fetches `settled` with whatever is at hand, or what another worker fetches from
--- now on; and what is known by now.
-function _M.reloading(vault, settled)
+-- What the cache fetches `settled` with whatever is at hand, or what another worker fetches since;
+-- and what is known by now.
+--
+-- since  seconds: the fetch begins after this moment; nil: after that of what is known
+function _M.reloading(vault, settled, since)
     local known = cache:known(settled)
     return setmetatable({ vault = vault, settled = settled, patience = false,
-                          since = known and known.fetched or 0 }, ways_anew), known
+                          since = since or known and known.began or 0 }, ways_anew), known
 end
 
 -- The whole secret: a snapshot, and what it was settled with. most, fresh: see read()
@@ -88,7 +91,8 @@ local function snapshot_of(vault, parts, most, fresh)
     if not cache then
         snapshot, message, word = vault.strategy.load(settled)
     elseif fresh then
-        snapshot, message, word = cache:fetch(settled, (_M.reloading(vault, settled)))
+        snapshot, message, word = cache:fetch(settled,
+            (_M.reloading(vault, settled, now() - TICK)))
     else
         snapshot, message, word = cache:get(settled,
             loading(vault, settled, most))

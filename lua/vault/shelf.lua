@@ -3,7 +3,7 @@
 -- For:   one entry per secret, one per miss; their texts.
 -- Never: when a snapshot is good (cache), AWS words.
 --
--- A snapshot: { payload, binary, version_id, fetched }, and what the cache makes of expires and
+-- A snapshot: { payload, binary, version_id, began, fetched }, and what the cache makes of expires and
 -- good_until, which are not kept here. Without a dict there is no shelf for snapshots, and misses
 -- are this worker's own.
 --
@@ -27,17 +27,18 @@ end
 
 -- One text: the fixed fields in front, what may hold anything last.
 local function pack(snapshot)
-    return ("%.3f %s %d %s%s"):format(snapshot.fetched, snapshot.binary and "b" or "s",
-        #snapshot.version_id, snapshot.version_id, snapshot.payload)
+    return ("%.3f %.3f %s %d %s%s"):format(snapshot.began, snapshot.fetched,
+        snapshot.binary and "b" or "s", #snapshot.version_id, snapshot.version_id,
+        snapshot.payload)
 end
 
 local function unpack_snapshot(text)
     if type(text) ~= "string" then
         return nil
     end
-    local fetched, kind, length, at = text:match("^(%d+%.%d+) ([bs]) (%d+) ()")
-    local over = fetched and at + length
-    return fetched and { fetched = tonumber(fetched), binary = kind == "b",
+    local began, fetched, kind, length, at = text:match("^(%d+%.%d+) (%d+%.%d+) ([bs]) (%d+) ()")
+    local over = began and at + length
+    return began and { began = tonumber(began), fetched = tonumber(fetched), binary = kind == "b",
                          version_id = text:sub(at, over - 1), payload = text:sub(over),
                          expires = 0, good_until = 0 } -- room for what the cache adds
 end

@@ -191,7 +191,8 @@ function _M.new()
     }, metatable)
     self.semaphore = semaphores(self)
     self.ngx = {
-        WARN = "warn", ERR = "error", INFO = "info", shared = {}, timer = timers(self),
+        WARN = "warn", NOTICE = "notice", ERR = "error", INFO = "info", shared = {},
+        timer = timers(self),
         get_phase = function() return self.phase end,
         now = function() return self.clock end,
         update_time = function() end,

@@ -100,9 +100,10 @@ local function connect(self, rig, pid)
         if number then
             local request = stand_in.submitted[number].request
             ask(self, request)
+            local outcome = { answer(self, request) } -- as it is when AWS is asked
             self.world.ngx.timer.at(self.aws.delay, function()
                 if not self.dead[pid] then
-                    stand_in.finish(number, answer(self, request))
+                    stand_in.finish(number, unpack(outcome, 1, 3))
                 end
             end)
         end
