@@ -78,9 +78,9 @@ describe("fetch", function()
             load_fetch()
             local early, since = ask("a"), world.clock
             world:pass(0.5)
-            local late, later = ask("a", nil, nil, nil, { since = world.clock - 0.001 }), nil
+            local late = ask("a", nil, nil, nil, { since = world.clock - 0.001 })
             world:pass(0.1)
-            later = ask("a", nil, nil, nil, { since = world.clock - 0.001 })
+            local later = ask("a", nil, nil, nil, { since = world.clock - 0.001 })
             local whichever = ask("a", nil, nil, nil, { since = since - 1 })
             assert.equal(1, #core.submitted)
             core.finish(1, { payload = "old" })

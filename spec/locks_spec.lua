@@ -284,6 +284,18 @@ describe("a lock of the node", function()
         end)
     end)
 
+    it("outlives a flush with what is left of its time", function()
+        fresh()
+        local token = worker(1):take("a", 10)
+        clock = clock + 4
+        worker(2):survive("a", function() dict:flush_all() end)
+        assert.same({ nil, token }, { worker(3):take("a", 10) })
+        clock = clock + 6.1
+        assert.is_string(worker(3):take("a", 10))
+        worker(2):survive("b", function() dict:flush_all() end)
+        assert.is_string(worker(4):take("b", 10))
+    end)
+
     it("that expires while it is released stays with its next holder, in every order", function()
         assert.is_true(all_orders(function(pick)
             fresh()

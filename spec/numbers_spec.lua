@@ -80,6 +80,19 @@ describe("numbers", function()
         assert.near(3, one:claim("k", 3), 0.01)
     end)
 
+    it("tell whether they are claimed, by whomever, and not for longer where the clock is set back",
+        function()
+            assert.is_false(one:is_claimed("k"))
+            one:claim("k", 5)
+            assert.same({ true, true }, { one:is_claimed("k"), two:is_claimed("k") })
+            clock = clock - 3600
+            assert.same({ false, false }, { one:is_claimed("k"), two:is_claimed("k") })
+            assert.equal(0, two:claim("k", 5))
+            assert.is_true(one:is_claimed("k"))
+            clock = clock + 5.1
+            assert.is_false(two:is_claimed("k"))
+        end)
+
     it("stay with the worker where there is no dict", function()
         one, two = numbers.new { now = now }, numbers.new { now = now }
         assert.equal(6, one:add("k", 1, 5))

@@ -1,10 +1,11 @@
 -- renewal_spec - a vault's secrets fetched anew on every worker that holds them, once.
 
 local light = require "spec.support.light"
+local numbers = require "vault.numbers"
 local renewal = require "vault.renewal"
 
 describe("renewal", function()
-    local world, dict, fetched
+    local world, dict, fetched, warned
 
     -- A worker that holds { vault, reference } each.
     local function worker(own_dict, ...)
@@ -13,8 +14,10 @@ describe("renewal", function()
             held[i] = { vault = pair[1], reference = pair[2], began = 0 }
         end
         local self = { held = held }
+        local now = world.ngx.now
         self.renewal = renewal.new {
-            dict = own_dict, now = function() return world.clock end,
+            dict = own_dict, now = now, numbers = numbers.new { dict = own_dict, now = now },
+            warn = function(message) warned[#warned + 1] = message end,
             secrets = function() return held end,
             each = function(list, run)
                 for _, item in ipairs(list) do
@@ -51,7 +54,7 @@ describe("renewal", function()
     end
 
     before_each(function()
-        world, fetched = light.new(), {}
+        world, fetched, warned = light.new(), {}, {}
         dict = world:dict()
     end)
 
@@ -104,6 +107,32 @@ describe("renewal", function()
         read(other)
         read(one)
         assert.same({}, took())
+    end)
+
+    it("says what the others could not fetch", function()
+        local one, other = worker(dict), worker(dict, { "one", "bad1" }, { "one", "a" })
+        assert.same({ secrets = 0, failed = 0 }, one.renewal:ask("one"))
+        read(other)
+        assert.equal(1, #warned)
+        assert.matches("^1 of 2 secrets .* could not be fetched: planted bad1$", warned[1])
+        world:pass(1)
+        read(one)
+        assert.equal(1, #warned)
+    end)
+
+    it("is heard of after a flush, and when the clock was set back", function()
+        local one, other = worker(dict, { "one", "a" }), worker(dict, { "one", "a" })
+        for _ = 1, 3 do
+            world:pass(1.1)
+            one.renewal:ask("one")
+            took()
+            read(other)
+            assert.same({ "a" }, took())
+            dict:flush_all()
+        end
+        world.clock = world.clock - 3600
+        assert.is_table(one.renewal:ask("one"))
+        assert.is_nil(one.renewal:ask("one"))
     end)
 
     it("hears of two in the same moment", function()

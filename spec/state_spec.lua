@@ -114,6 +114,20 @@ describe("state", function()
         assert.is_nil(state:number())
     end)
 
+    it("that is being written outlives a flush", function()
+        state:begin("one")
+        local unfinished
+        local writing = state_of.new { dict = dict, path = "/file", now = function() return 1 end,
+            replace_file = function()
+                state:survive(function() dict:flush_all() end)
+                unfinished = state:is_unfinished()
+                return true
+            end }
+        local number = writing:write("two", {})
+        assert.same({ number, "two", {} }, { state:read() })
+        assert.same({ true, false }, { unfinished, state:is_unfinished() })
+    end)
+
     it("forgets a declared text that it cannot replace", function()
         state:keep_declared("one")
         assert.equal("one", state:declared())

@@ -290,7 +290,8 @@ local function refresh(parts, call)
                 result.secrets, result.message) } }
     end
     return { status = 200, body = { secrets = result.secrets, failed = 0,
-                                    message = "the vault's secrets in use were fetched" } }
+                                    message = "this worker's secrets of the vault were fetched; "
+                                        .. "the others fetch theirs, and log what fails" } }
 end
 
 -- Schemas -----------------------------------------------------------------------------------------

@@ -53,12 +53,11 @@ end
 
 -- A look found nothing newer than `name`. Once for all who waited for that look.
 local function cool_down(name)
-    if numbers:get(COOL .. name) then
-        return
-    end
     local looks = numbers:get(LOOKS .. name) or 0
     local pause = math.min(COOL_LEAST * 2 ^ looks, COOL_MOST)
-    numbers:set(COOL .. name, 1, pause)
+    if numbers:claim(COOL .. name, pause) > 0 then
+        return
+    end
     numbers:set(LOOKS .. name, looks < LOOKS_MOST and looks + 1 or looks - 1, pause + COOL_MOST)
 end
 
@@ -90,7 +89,7 @@ function _M.look(text)
     -- Another caller may have seen it, or another worker, and this one not have heard the news.
     local load, snapshot = resolve.reloading(vault, policy)
     if not snapshot or snapshot.version_id == before then
-        if numbers:get(COOL .. name) then
+        if numbers:is_claimed(COOL .. name) then
             return
         end
         snapshot = cache:fetch(policy, marking(load, before, name))

@@ -5,10 +5,11 @@
 -- Never: AWS words, references, the engine, whether AWS may be asked (permit), what to renew ahead
 --        of time (refresh), sums of ttl and resurrect_ttl (lifetime).
 --
--- A snapshot: { payload, binary, version_id, began, fetched (its fetch, and the end), expires,
--- good_until }. It expires by the smallest ttl of all who use it. good_until is that moment too, but
--- later while an expired one serves, and 0 from when a newer version takes its place: whoever keeps
--- what was cut out of one asks it. One that is renewed and the same version stays the same table.
+-- A snapshot: { payload, binary, version_id, began (its fetch), fetched (its end), expires,
+-- good_until }. It expires by the smallest ttl of all who use it. good_until is that moment too,
+-- but later while an expired one serves, and 0 from when a newer version takes its place: whoever
+-- keeps what was cut out of one asks it. One that is renewed and the same version stays the same
+-- table.
 --
 -- An entry is what this worker knows of one key: { key, policy (of the smallest ttl), ttl, used,
 -- snapshot, kept (seconds in the dict), recheck (another version may be there), loose (its vault

@@ -208,8 +208,8 @@ local function first_failed(fields, read)
     end
 end
 
--- The fields of `conf` that are references, as update found them last: a list of { path, key, reference, depth, warned }; the
--- last, for optional ones, is a table of `optional`.
+-- The fields of `conf` that are references, as update found them last: a list of { path, key,
+-- reference, depth, warned }; the last, for optional ones, is a table of `optional`.
 function _M.fields(conf)
     local state = states[conf]
     return state and state.fields or fields_of(conf)

@@ -109,7 +109,7 @@ local function conclude(record, kept, message, word)
         by_key[record.key] = nil
     end
     record.result, record.message, record.word, record.done = kept, message, word, true
-    untold.ended(record.key, record.waiters == 0 and word and record)
+    untold.ended(record.key, record.waiters == 0 and word and record or nil)
     record.semaphore:post(record.waiters + 1)
 end
 
@@ -317,10 +317,10 @@ end
 --          Its upvalues must not be variables of a function that waits for this one to return: a
 --          light thread that is killed takes those along.
 --          result: { payload, binary, version_id, arn, attempts, began (seconds) }
--- options  nil, or { patience, peek, since }: seconds after the fetch's beginning in which this call
---          is over, the fetch done or not; function(options) -> what another worker has kept since;
---          the moment after which the fetch must have begun, which joins no earlier one. Without
---          peek nothing of it is kept where other workers find it, and none is waited for.
+-- options  nil, or { patience, peek, since }: seconds after the fetch's beginning in which this
+--          call is over, the fetch done or not; function(options) -> what another worker has kept
+--          since; the moment after which the fetch must have begun: no earlier one is joined.
+--          Without peek nothing of it is kept where others find it, and none is waited for.
 -- about    anything, or nil: for on_done
 --
 -- context: any. In phases that cannot wait the fetch is started: nil, message, "pending", or what

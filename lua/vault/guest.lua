@@ -17,6 +17,7 @@ local fetch = require "vault.fetch"
 local fields = require "vault.schema_fields"
 local files = require "vault.files"
 local locks_of = require "vault.locks"
+local roomy_of = require "vault.roomy"
 local shelf_of = require "vault.shelf"
 local splits_of = require "vault.splits"
 
@@ -49,7 +50,7 @@ end
 -- Kong's command line has tables in the place of shared dicts that lack some of their methods.
 local function shared(name)
     local dict = ngx.shared[name]
-    return dict and dict.expire and dict or nil
+    return roomy_of.new { dict = dict and dict.expire and dict or nil, now = ngx.now }
 end
 
 -- The file of certificates, as the host has it at this moment.

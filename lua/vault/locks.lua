@@ -132,4 +132,15 @@ function methods:release(name, token, in_time)
     end
 end
 
+-- Call run(), which empties the dict: who has the lock keeps it.
+function methods:survive(name, run)
+    local dict, key = self.dict, "l:" .. name
+    local token = dict and dict:get(key)
+    local left = token and dict:ttl(key)
+    run()
+    if left then
+        dict:safe_add(key, token, left)
+    end
+end
+
 return _M

@@ -22,6 +22,7 @@ local quote = require("vault.reference").quote
 local refresh_of = require "vault.refresh"
 local renewal_of = require "vault.renewal"
 local resolve = require "vault.resolve"
+local roomy_of = require "vault.roomy"
 local shelf_of = require "vault.shelf"
 local vaults = require "vault.vaults"
 
@@ -36,6 +37,7 @@ local EACH_BEAT, EACH_SECOND, EACH_MINUTE = 1, 10, 600 -- of vault.heartbeat
 local dict, locks_dict -- of this node, or nil
 local parts = {} -- cache, shelf, brake, metrics, refresh
 local refused, warned_at = {}, 0 -- names of secrets that the dict did not take
+local locks_warned_at = 0
 
 local function warn(message)
     ngx.log(ngx.WARN, "vault: ", message)
@@ -83,6 +85,19 @@ local function on_full(name)
     refused = {}
 end
 
+-- The other dict takes no more. Said once a minute.
+local function on_locks_full()
+    if ngx.now() >= locks_warned_at + WARN_EVERY then
+        locks_warned_at = ngx.now()
+        warn("the shared dict " .. LOCKS .. " is full: each worker fetches and counts for itself, "
+            .. "and vaults cannot be changed")
+    end
+end
+
+local function roomy(name, full)
+    return roomy_of.new { dict = ngx.shared[name], now = ngx.now, on_full = full }
+end
+
 -- run(item) for all of `list`, RENEWED_AT_ONCE at a time. context: where light threads are
 local function each(list, run)
     local threads, taken = {}, 0
@@ -101,8 +116,9 @@ local function each(list, run)
 end
 
 local function make_renewal()
-    return renewal_of.new { dict = locks_dict, now = ngx.now, secrets = held.secrets,
-                            refresh = anew.refresh, each = each }
+    return renewal_of.new { dict = locks_dict, now = ngx.now, numbers = parts.numbers,
+                            secrets = held.secrets, refresh = anew.refresh, each = each,
+                            warn = warn }
 end
 
 local function changed()
@@ -115,8 +131,8 @@ end
 -- options  dict: name; max_entries; rate: batch calls a second
 function _M.configure(options)
     local name = options.dict or DICT
-    dict = ngx.shared[name]
-    locks_dict = ngx.shared[LOCKS] or dict
+    dict = roomy(name)
+    locks_dict = roomy(LOCKS, on_locks_full) or dict
     if not dict then
         warn("no lua_shared_dict " .. name .. ": each worker caches for itself")
     end

@@ -131,6 +131,12 @@ local function claim_shared(self, key, over, seconds)
     return SHORTEST
 end
 
+-- Whether `key` is claimed by anybody.
+function methods:is_claimed(key)
+    local over = self:get(key)
+    return over ~= nil and over > self.now() and left(self, over) ~= nil
+end
+
 -- Claim `key` for `seconds` (at most 10): 0 for one caller on the node, for the others how many
 -- seconds it is still held.
 function methods:claim(key, seconds)

@@ -13,42 +13,26 @@ local TOLD_FOR = 60 -- seconds in which all workers hear of it
 
 -- dict     the shared dict, or nil: a worker alone
 -- now      function() -> seconds
+-- numbers  of vault.numbers
 -- secrets  function() -> list of { vault (its prefix), reference, began }, one for each secret
 --          that this worker holds
 -- refresh  function(reference) -> value | nil, message
 -- each     function(list, run): calls run(item) for all, some at the same time
+-- warn     function(message): for people
 function _M.new(options)
     return setmetatable({
-        dict = options.dict, now = options.now, secrets = options.secrets,
-        refresh = options.refresh, each = options.each, own = {},
+        dict = options.dict, now = options.now, numbers = options.numbers,
+        secrets = options.secrets, refresh = options.refresh, each = options.each,
+        warn = options.warn,
         heard = options.dict and options.dict:get("renew") or 0,
     }, metatable)
-end
-
--- Whether this call is the first one in its second. Where the dict is full, the worker's own memory
--- decides.
-local function claim(self, vault)
-    local now = self.now()
-    local own = self.own[vault]
-    if own and own <= now and now < own + EVERY then
-        return false
-    end
-    local ok, err = true, nil
-    if self.dict then
-        ok, err = self.dict:safe_add("renew-limit:" .. vault, now, EVERY)
-    end
-    if not ok and err == "exists" then
-        return false
-    end
-    self.own[vault] = now
-    return true
 end
 
 local function tell(self, vault, moment)
     local dict = self.dict
     if dict and dict:safe_set("renew:" .. vault, moment, TOLD_FOR)
         and not dict:incr("renew", 1) then
-        dict:safe_add("renew", 1)
+        dict:safe_add("renew", math.floor(moment * 1000)) -- never one that was heard of before
     end
 end
 
@@ -68,7 +52,7 @@ end
 --
 -- { secrets, failed, message } | nil: it was asked for less than a second ago
 function methods:ask(vault)
-    if not claim(self, vault) then
+    if self.numbers:claim("renew-limit:" .. vault, EVERY) > 0 then
         return nil
     end
     tell(self, vault, self.now())
@@ -90,7 +74,7 @@ function methods:is_told()
     return told(self) ~= self.heard
 end
 
--- Do what other workers were asked to.
+-- Do what other workers were asked to; a warning says what failed.
 function methods:read()
     self.heard = told(self)
     local list = {}
@@ -100,7 +84,11 @@ function methods:read()
             list[#list + 1] = secret
         end
     end
-    renew(self, list)
+    local result = renew(self, list)
+    if result.failed > 0 then
+        self.warn(("%d of %d secrets whose refresh was asked for could not be fetched: %s"):format(
+            result.failed, result.secrets, result.message))
+    end
 end
 
 return _M

@@ -153,15 +153,19 @@ end
 
 -- Call run(), which empties the dict, and put back what of it is the state's.
 function methods:survive(run)
-    local number = self:number()
-    local entry, declared = number and self.dict:get(key_of(number)), self:declared()
-    run()
-    if entry then
-        self.dict:safe_add(key_of(number), entry)
-        self.dict:safe_add(IN_USE, number)
+    local kept = { DECLARED, NEXT }
+    local number, written = self:number(), self.dict:get(NEXT)
+    kept[#kept + 1] = written and key_of(written)
+    kept[#kept + 1] = number and key_of(number)
+    kept[#kept + 1] = number and IN_USE -- the last one, for whoever finds it finds the rest
+    for i, key in ipairs(kept) do
+        kept[i] = { key = key, value = self.dict:get(key) }
     end
-    if declared then
-        self.dict:safe_add(DECLARED, declared)
+    run()
+    for _, one in ipairs(kept) do
+        if one.value ~= nil then
+            self.dict:safe_add(one.key, one.value)
+        end
     end
 end
 

@@ -18,7 +18,7 @@ function _M.take(key)
     return failure
 end
 
--- A fetch for `key` has ended. failure: { message, word } of which nobody was told; or nothing true.
+-- A fetch for `key` has ended. failure: { message, word } of which nobody was told, or nil.
 function _M.ended(key, failure)
     _M.take(key)
     if not failure then

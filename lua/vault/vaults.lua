@@ -348,12 +348,13 @@ function _M.start(options)
     end
 end
 
--- Call run(), which empties the dict; the entities stay.
+-- Call run(), which empties the dict; the entities stay, and who is changing them.
 function _M.keep_while(run)
-    if state then
-        return state:survive(run)
+    local empty = state and function() state:survive(run) end or run
+    if locks then
+        return locks:survive(LOCK, empty)
     end
-    run()
+    empty()
 end
 
 return _M

@@ -96,4 +96,20 @@ describe("the stand-in for a shared dict", function()
         assert.equal(200, answer.status)
         assert.same(cjson.decode(answer.body), fake)
     end)
+
+    it("that is roomy takes more where the real one is full of what has expired", function()
+        local answer = http.post(one.url .. "/run", [[
+            local dict = ngx.shared.tight
+            dict:safe_set("alive", "first")
+            local number = 0
+            while dict:safe_add("e:" .. number, ("x"):rep(100), 0.05) do
+                number = number + 1
+            end
+            ngx.sleep(0.1)
+            local one = require("vault.roomy").new { dict = dict, now = ngx.now }
+            return { number > 100, tostring((dict:safe_add("new", ("y"):rep(100)))),
+                     one:safe_add("new", ("y"):rep(100)), dict:get("alive") }
+        ]])
+        assert.same({ true, "false", true, "first" }, cjson.decode(answer.body))
+    end)
 end)
