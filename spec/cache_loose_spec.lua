@@ -1,5 +1,6 @@
 -- cache_loose_spec - what a vault had fetched that has another config since, or is gone: nobody
---                    renews it, and it goes out of the dict (vault.cache with refresh and node).
+--                    renews it, and it goes out of the dict; and a smaller ttl that nobody wants
+--                    any more (vault.cache with refresh and node).
 
 local fleet = require "spec.support.fleet"
 local workers = require "spec.support.worker"
@@ -183,6 +184,35 @@ describe("what a vault had fetched that is another one now", function()
         assert.same({ true, true }, { gauge("mine"), gauge("aws") })
         set_region(nil)
         assert.same({ false, true }, { gauge("mine"), gauge("aws") })
+        node:stop()
+    end)
+end)
+
+describe("a smaller ttl", function()
+    it("is everybody's no longer than somebody asks with it", function()
+        local node = workers.new()
+        node.world.ngx.shared.vault_secrets = node.world:dict()
+        node.aws.secrets.db = { AWSCURRENT = '{"k":"v"}' }
+        local one = node:start_worker()
+        local function calls_of_an_hour(small_too)
+            node:calls()
+            for _ = 1, HOUR / 10 do
+                node.world:pass(10)
+                node:run(function()
+                    local value = one.vault.get("{vault://aws/db/k?ttl=3600}")
+                    assert.equal("v", value)
+                    return small_too and one.vault.get("{vault://aws/db/k?ttl=10}")
+                end)
+            end
+            return (node:calls())
+        end
+        for _ = 1, 3 do
+            assert.is_true(calls_of_an_hour(true) > 300)
+        end
+        calls_of_an_hour(false)
+        calls_of_an_hour(false)
+        assert.is_true(calls_of_an_hour(false) <= 2)
+        assert.is_true(calls_of_an_hour(true) > 300)
         node:stop()
     end)
 end)

@@ -24,6 +24,13 @@ describe("what was fetched", function()
         assert.same({ 110, 170 }, { snapshot.expires, snapshot.good_until })
     end)
 
+    it("is asked for again where another table takes its place", function()
+        local old = { payload = "p", fetched = 100, expires = 160, good_until = 170 }
+        local other = lifetime.anew(old)
+        assert.same({ payload = "p", fetched = 100, expires = 160, good_until = 160 }, other)
+        assert.equal(0, old.good_until)
+    end)
+
     it("may serve for its resurrect_ttl beyond that, and without a ttl for ever", function()
         local snapshot = { fetched = 100 }
         assert.equal(115, lifetime.last_use({ ttl = 10, resurrect_ttl = 5 }, snapshot))

@@ -40,7 +40,7 @@ describe("a roomy dict", function()
             assert.same({ 1, 0 }, { walks, full })
         end)
 
-        it("says of " .. name .. " that it is full, and does not walk through it each time", function()
+        it("says that it is full, and does not walk through it each time: " .. name, function()
             dict:safe_set("alive", "value", 100)
             dict.full = true
             for i = 1, 5 do

@@ -12,8 +12,9 @@
 -- table.
 --
 -- An entry is what this worker knows of one key: { key, policy (of the smallest ttl), ttl, used,
--- snapshot, kept (seconds in the dict), recheck (another version may be there), loose (its vault
--- has another config, or none: who asks next says what the ttl is, and nobody renews it before) }.
+-- snapshot, kept (seconds in the dict), recheck (another version may be there), mixed (since when
+-- it is asked for with several ttls), loose (its vault has another config, or none, or who wanted
+-- its ttl may be gone: who asks next says what the ttl is, and nobody renews it before) }.
 
 local bounded = require "vault.bounded"
 local lifetime = require "vault.lifetime"
@@ -26,6 +27,7 @@ local metatable = { __index = methods }
 local RETRY_STALE = 1 -- seconds an expired snapshot serves before the next try, after a failed one
 local PATIENCE = 1 -- seconds that anybody waits for a new snapshot while an old one could serve
 local LOOSE_KEPT = 3600 -- seconds at most that the dict keeps what is loose
+local MIXED_LEAST = 3600 -- seconds; then, or after three ttls, who wants the smallest says so again
 local CLOCK_SET_BACK = 2 -- seconds; less is two workers' clocks
 local function ignore() end
 
@@ -68,8 +70,9 @@ end
 
 -- What `policy` says in the place of all that was said of it before.
 local function settle_anew(self, entry, policy)
-    local snapshot = entry.snapshot
-    entry.ttl, entry.policy, entry.loose = policy.ttl, policy, nil
+    local snapshot = entry.snapshot and lifetime.anew(entry.snapshot)
+    entry.ttl, entry.policy, entry.snapshot = policy.ttl, policy, snapshot
+    entry.loose, entry.mixed = nil, nil
     entry.kept = lifetime.shelf_seconds(policy)
     self.shelf:hold(entry.key) -- who hears of the new config later is not to undo this
     if snapshot then
@@ -94,6 +97,9 @@ local function entry_for(self, policy)
         return settle_anew(self, entry, policy)
     end
     entry.kept = math.max(entry.kept, lifetime.shelf_seconds(policy))
+    if policy.ttl ~= entry.ttl and not entry.mixed then
+        entry.mixed = self.now()
+    end
     local ttl = lifetime.smaller_ttl(entry.ttl, policy.ttl)
     if ttl ~= entry.ttl then
         entry.ttl, entry.policy = ttl, policy
@@ -109,6 +115,11 @@ end
 -- vault may have another config since.
 local function entry_of(self, policy)
     return self.entries.items[policy.key] or entry_for(self, policy)
+end
+
+-- Whatever serves the secret of `entry` asks again, each by its own ttl.
+local function loosen(entry)
+    entry.loose, entry.snapshot = true, entry.snapshot and lifetime.anew(entry.snapshot)
 end
 
 -- Take what was read, here or by another worker, as what `entry` has. One of the same version only
@@ -128,8 +139,11 @@ local function adopt(self, entry, read)
         old.good_until = 0
         self.on_change()
     end
+    if entry.mixed and self.now() - entry.mixed > math.max(3 * entry.ttl, MIXED_LEAST) then
+        loosen(entry)
+    end
     self.on_entry(entry)
-    return snapshot
+    return entry.snapshot
 end
 
 -- Another worker may have a newer one. The snapshot of `entry`, and whether it came from there.
@@ -340,21 +354,15 @@ function methods:drop()
     self.on_change()
 end
 
--- The vault of this name has another config, or is gone. What serves a secret of which it said the
--- ttl asks again, each by its own: the snapshot becomes another table.
+-- The vault of this name has another config, or is gone: what is known of its secrets is loose.
 function methods:loosen(vault)
     for _, entry in pairs(self.entries.items) do
-        local old = entry.snapshot
         if entry.policy.vault == vault then
-            entry.loose, entry.kept = true, math.min(entry.kept, LOOSE_KEPT)
+            entry.kept = math.min(entry.kept, LOOSE_KEPT)
             self.shelf:shorten(entry.key, entry.kept)
-            entry.snapshot = old and { payload = old.payload, binary = old.binary,
-                                       version_id = old.version_id, began = old.began,
-                                       fetched = old.fetched, expires = old.expires,
-                                       good_until = old.expires }
-        end
-        if entry.loose and old then
-            old.good_until = 0
+            loosen(entry)
+        elseif entry.loose and entry.snapshot then
+            entry.snapshot.good_until = 0
         end
     end
 end

@@ -30,6 +30,16 @@ function _M.settle(snapshot, ttl, started)
     end
 end
 
+-- Another table in the place of `snapshot`: that one is not good any more, and who knows it asks.
+function _M.anew(snapshot)
+    local other = {}
+    for field, value in pairs(snapshot) do
+        other[field] = value
+    end
+    other.good_until, snapshot.good_until = snapshot.expires, 0
+    return other
+end
+
 -- Until when `snapshot` may serve `policy` at all, renewed or not.
 function _M.last_use(policy, snapshot)
     return policy.ttl > 0 and snapshot.fetched + policy.ttl + policy.resurrect_ttl or math.huge

@@ -4,8 +4,8 @@
 -- Never: when a snapshot is good (cache), AWS words.
 --
 -- A snapshot: { payload, binary, version_id, began, fetched }, and what the cache makes of expires
--- and good_until, which are not kept here. Without a dict there is no shelf for snapshots, and misses
--- are this worker's own.
+-- and good_until, which are not kept here. Without a dict there is no shelf for snapshots, and
+-- misses are this worker's own.
 --
 -- Dict: "s:" .. key -> snapshot, "n:" .. key -> miss, "u:" .. key -> its life is not shortened, "f"
 -- -> when all of them were flushed.
