@@ -10,10 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ADVISORY_S  (15 * 60)
-#define MANDATORY_S (10 * 60)
-#define AGAIN_S     60
-#define NEVER       INT64_MAX
+#define AHEAD_S (15 * 60)
+#define AGAIN_S 60
+#define NEVER   INT64_MAX
 
 /* key NULL: free */
 struct kept {
@@ -21,7 +20,6 @@ struct kept {
     size_t key_length;
     struct vault_credential credential; /* empty: none was had yet */
     int64_t renew_at;                   /* one caller is asked to */
-    int64_t wait_at;                    /* everybody waits for that one */
     pid_t busy;                         /* the process in which somebody renews it; 0: nobody */
     uint64_t used;
     uint64_t attempt; /* the last one that was begun */
@@ -118,7 +116,7 @@ static enum vault_cached judge(struct kept *kept, struct vault_cache_look *look)
 {
     bool has = has_good(kept, look->now);
 
-    if (is_busy(kept) && (!has || look->now >= kept->wait_at)) {
+    if (is_busy(kept) && !has) {
         look->waited = kept->attempt;
         return VAULT_CACHED_BUSY;
     }
@@ -156,16 +154,11 @@ enum vault_cached vault_credential_cache_find(struct vault_cache_look *look)
 /* Many processes were given theirs at the same time: they must not all come back at once. */
 static void settle_windows(struct kept *kept, int64_t now, uint32_t random)
 {
-    int64_t life = kept->credential.expires - now;
-    int64_t advisory = smaller(ADVISORY_S, life / 3), mandatory = smaller(MANDATORY_S, life / 6);
+    int64_t ahead = smaller(AHEAD_S, (kept->credential.expires - now) / 3);
 
-    if (kept->credential.expires == 0) {
-        kept->renew_at = kept->wait_at = NEVER;
-        return;
-    }
-    kept->renew_at =
-        kept->credential.expires - advisory + (int64_t)random % ((advisory - mandatory) / 2 + 1);
-    kept->wait_at = kept->credential.expires - mandatory;
+    kept->renew_at = kept->credential.expires == 0
+                         ? NEVER
+                         : kept->credential.expires - ahead + (int64_t)random % (ahead / 6 + 1);
 }
 
 void vault_credential_cache_keep(const struct vault_cache_look *look, uint32_t random)
@@ -192,8 +185,6 @@ static void put_off(struct kept *kept, int64_t now)
     int64_t again = smaller(AGAIN_S, (kept->credential.expires - now) / 10);
 
     kept->renew_at = now + (again < 1 ? 1 : again);
-    if (kept->wait_at < kept->renew_at)
-        kept->wait_at = kept->renew_at;
 }
 
 void vault_credential_cache_fail(const struct vault_cache_look *look, enum vault_status failure,

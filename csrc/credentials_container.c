@@ -150,7 +150,7 @@ static enum vault_status read_token_file(struct vault_credential_run *run, const
     if (status == VAULT_NO_MEMORY)
         return status;
     vault_message_add(&run->why, "%s: %s", TOKEN_FILE, amiss.text);
-    return VAULT_BAD_CONFIG;
+    return status == VAULT_INTERNAL ? status : VAULT_BAD_CONFIG;
 }
 
 static enum vault_status check_token(struct vault_credential_run *run, const char *path,

@@ -57,6 +57,8 @@ static enum vault_status read_file(struct vault_credential_run *run, struct vaul
     if (status == VAULT_OK || status == VAULT_NO_MEMORY)
         return status;
     vault_message_add(&run->why, "no IAM Identity Center login: %s", amiss.text);
+    if (status == VAULT_INTERNAL)
+        return status;
     if (status == VAULT_ACCESS_DENIED)
         vault_message_add(&run->why, "; the user of this process cannot read it");
     else

@@ -30,6 +30,9 @@ static enum vault_status failed(int number, const char *verb, const char *path,
         return VAULT_NOT_FOUND;
     if (number == EACCES || number == EPERM)
         return VAULT_ACCESS_DENIED;
+    /* Not the file's fault, and it passes. */
+    if (number == EMFILE || number == ENFILE || number == ENOMEM)
+        return VAULT_INTERNAL;
     return VAULT_BAD_CONFIG;
 }
 

@@ -14,8 +14,9 @@
  * why  receives "cannot open <path>: <reason>"; never a byte of the file
  *
  * VAULT_OK, VAULT_NOT_FOUND (no such file), VAULT_ACCESS_DENIED, VAULT_TOO_LARGE (over out->limit),
- * VAULT_BAD_CONFIG (not a regular file, or another error of the system), VAULT_NO_MEMORY. Blocks
- * for the disk; never for a FIFO or a device. */
+ * VAULT_INTERNAL (the system has no descriptor or memory left for it), VAULT_BAD_CONFIG (not a
+ * regular file, or another error of the system), VAULT_NO_MEMORY. Blocks for the disk; never for a
+ * FIFO or a device. */
 VAULT_MUST_CHECK enum vault_status vault_file_read(const char *path, struct vault_buffer *out,
                                                    struct vault_message *why);
 

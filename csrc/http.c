@@ -366,7 +366,7 @@ void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
 
     mend_lines(transfer);
     /* libcurl quotes a proxy that it cannot read, with the password in it. */
-    if (transfer->proxy && strchr(text, '@'))
+    if (transfer->proxy && (strchr(text, '@') || strstr(text, transfer->proxy)))
         text = curl_easy_strerror(code);
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http_status);
     exchange->status = (int)http_status;

@@ -84,7 +84,7 @@ static enum vault_status ask_web_identity(struct vault_role_run *run,
     status = vault_file_read(wish->token_file, &token, &run->why);
     if (status == VAULT_OK)
         status = ask_with_token(run, wish, exchange, &token);
-    else if (status != VAULT_NO_MEMORY)
+    else if (status != VAULT_NO_MEMORY && status != VAULT_INTERNAL)
         status = VAULT_BAD_CONFIG;
     if (status == VAULT_OK)
         status =

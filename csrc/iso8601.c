@@ -88,8 +88,10 @@ static bool take_offset(struct cursor *from, int64_t *east)
     is_west = take(from, '-');
     if (!is_west && !take(from, '+'))
         return false;
-    if (!take_number(from, 2, 0, 23, &hours) || !take(from, ':') ||
-        !take_number(from, 2, 0, 59, &minutes))
+    if (!take_number(from, 2, 0, 23, &hours))
+        return false;
+    (void)take(from, ':'); /* date(1) writes none */
+    if (!take_number(from, 2, 0, 59, &minutes))
         return false;
     *east = hours * INT64_C(3600) + minutes * INT64_C(60);
     if (is_west)

@@ -226,7 +226,8 @@ enum vault_status vault_profile_check_file(const struct vault_profile *profile,
     if (file->hidden && !file->asked && !profile->named)
         return VAULT_OK;
     vault_message_add(why, "%s", file->why.text);
-    return file->status == VAULT_TOO_LARGE ? VAULT_TOO_LARGE : VAULT_BAD_PROFILE;
+    return file->status == VAULT_TOO_LARGE || file->status == VAULT_INTERNAL ? file->status
+                                                                             : VAULT_BAD_PROFILE;
 }
 
 enum vault_status vault_profile_check(const struct vault_profile *profile,

@@ -9,10 +9,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -257,6 +259,27 @@ static void test_no_memory(void **state)
     vault_buffer_free(&out);
 }
 
+/* It passes, and is not the file's fault. */
+static void test_no_descriptor_left(void **state)
+{
+    const char *path = put("a", "x", 1, 0600);
+    struct rlimit before, none;
+    enum vault_status status;
+    struct vault_buffer out;
+    struct vault_message why = {0};
+
+    (void)state;
+    vault_buffer_init(&out, 10);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    status = vault_file_read(path, &out, &why);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(status, VAULT_INTERNAL);
+    assert_non_null(strstr(why.text, strerror(EMFILE)));
+    vault_buffer_free(&out);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -281,7 +304,7 @@ int main(void)
         cmocka_unit_test(test_absent),          cmocka_unit_test(test_not_regular),
         cmocka_unit_test(test_name_is_escaped), cmocka_unit_test(test_readable),
         cmocka_unit_test(test_denied),          cmocka_unit_test(test_leaves_no_descriptor),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_no_memory),       cmocka_unit_test(test_no_descriptor_left),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
