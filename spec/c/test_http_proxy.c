@@ -145,12 +145,18 @@ static void test_headers_of_the_proxy(void **state)
 static void test_proxies_that_cannot_be(void **state)
 {
     static const char *const proxies[] = {
-        "http://user:CANARY@127.0.0.1:1",   "ftp://user:CANARY@127.0.0.1:1",
-        "gopher7://user:CANARY@127.0.0.1",  "http://user:CANARY@127.0.0.1:999999",
-        "http://user:CANARY@[::1",          "http://user:CANARY@bad host/",
-        "user:CANARY@127.0.0.1:999999",     "http://user:CANARY@",
-        "socks5://user:CANARY@127.0.0.1:1", "http://user:CANARY%40@%zz:x",
-        "http://user:CANARY",               "http://user:CANARY%40127.0.0.1:1",
+        "http://user:CANARY@127.0.0.1:1",
+        "ftp://user:CANARY@127.0.0.1:1",
+        "gopher7://user:CANARY@127.0.0.1",
+        "http://user:CANARY@127.0.0.1:999999",
+        "http://user:CANARY@[::1",
+        "http://user:CANARY@bad host/",
+        "user:CANARY@127.0.0.1:999999",
+        "http://user:CANARY@",
+        "socks5://user:CANARY@127.0.0.1:1",
+        "http://user:CANARY%40@%zz:x",
+        "http://user:CANARY",
+        "http://user:CANARY%40127.0.0.1:1",
     };
 
     (void)state;
