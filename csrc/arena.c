@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fork_locks.h"
 #include "registers.h"
 
 #ifdef __has_feature
@@ -64,6 +65,11 @@ static size_t slab_left;
 
 static _Thread_local bool stays;
 static _Thread_local struct list own[SIZES];
+
+__attribute__((constructor)) static void outlive_forks(void)
+{
+    vault_fork_locks_add(VAULT_FORK_ARENA, &lock);
+}
 
 /* The smallest of the sizes that holds `size` bytes, up to LARGEST. */
 static unsigned index_of(size_t size)

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fork_locks.h"
+
 #define AHEAD_S (15 * 60)
 #define AGAIN_S 60
 #define NEVER   INT64_MAX
@@ -31,6 +33,11 @@ struct kept {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct kept all[VAULT_CREDENTIAL_CACHE_MAX];
 static uint64_t uses, attempts;
+
+__attribute__((constructor)) static void outlive_forks(void)
+{
+    vault_fork_locks_add(VAULT_FORK_CREDENTIALS, &lock);
+}
 
 static void forget(struct kept *kept)
 {

@@ -12,6 +12,7 @@
 #include "credentials_imds.h"
 #include "credentials_profile.h"
 #include "endpoint.h"
+#include "fork_locks.h"
 
 #define BUSY_PAUSE_MS 20
 
@@ -25,6 +26,11 @@ static struct {
     enum vault_status status; /* what that one came to */
     struct vault_message why;
 } instance;
+
+__attribute__((constructor)) static void outlive_forks(void)
+{
+    vault_fork_locks_add(VAULT_FORK_REGION, &lock);
+}
 
 void vault_region_begin(struct vault_region_run *run, const struct vault_credential_query *query,
                         struct vault_exchange *exchange)

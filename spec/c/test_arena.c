@@ -11,7 +11,9 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "child.h"
 
@@ -183,6 +185,40 @@ static int without_memory(void *unused)
     return 0;
 }
 
+static void *take_and_give(void *stop)
+{
+    while (!atomic_load((atomic_bool *)stop))
+        vault_arena_give(vault_arena_take(100));
+    return NULL;
+}
+
+/* Whatever the other threads were doing, a child has memory. */
+static void test_a_child_made_by_fork_has_memory(void **state)
+{
+    atomic_bool stop = false;
+    pthread_t threads[2];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, take_and_give, &stop), 0);
+    for (int i = 0; i < 300; i++) {
+        pid_t child = fork();
+        int result = 0;
+
+        assert_true(child >= 0);
+        if (child == 0) {
+            alarm(10);
+            vault_arena_give(vault_arena_take(100));
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, &result, 0), child);
+        assert_int_equal(result, 0);
+    }
+    atomic_store(&stop, true);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -303,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_resize),
         cmocka_unit_test(test_sizes_that_cannot_be),
         cmocka_unit_test(test_hide),
+        cmocka_unit_test(test_a_child_made_by_fork_has_memory),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_threads_have_blocks_of_their_own),
         cmocka_unit_test(test_a_thread_that_stays),
