@@ -205,14 +205,17 @@ static enum vault_step malformed(struct vault_credential_run *run,
 static enum vault_step fall_back(struct vault_credential_run *run, enum question wanted,
                                  const struct vault_imds_settings *settings)
 {
-    enum vault_status status;
+    const char *disabled;
+    enum vault_status status = vault_imds_v1_disabled(run->query, &disabled);
 
-    if (settings->v1_disabled) {
+    if (status != VAULT_OK)
+        return vault_run_done(run, status);
+    if (disabled) {
         say_where(run, settings);
         if (run->exchange->outcome == VAULT_OK)
             vault_message_add(&run->why, ": HTTP %d for a token", run->exchange->status);
         say_hint(run);
-        vault_message_add(&run->why, "; AWS_EC2_METADATA_V1_DISABLED is true");
+        vault_message_add(&run->why, "; %s is true", disabled);
         return vault_run_done(run,
                               run->step & HEARD ? VAULT_CREDENTIALS_REFUSED : VAULT_NOT_CONFIGURED);
     }

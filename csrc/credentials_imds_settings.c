@@ -8,8 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "profile.h"
 #include "url.h"
 
+#define V1       "AWS_EC2_METADATA_V1_DISABLED"
 #define ENDPOINT "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 #define MODE     "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"
 
@@ -89,7 +91,6 @@ enum vault_status vault_imds_settings_read(const struct vault_environment *envir
         vault_message_add(why, "AWS_EC2_METADATA_DISABLED is true");
         return VAULT_NOT_CONFIGURED;
     }
-    made.v1_disabled = is_true(environment, "AWS_EC2_METADATA_V1_DISABLED");
     status = endpoint ? read_endpoint(endpoint, &made, why)
                       : read_mode(vault_environment_set(environment, MODE), &made, why);
     if (status == VAULT_OK)
@@ -103,4 +104,27 @@ enum vault_status vault_imds_settings_read(const struct vault_environment *envir
     made.timeout_ms = (int64_t)seconds * 1000;
     *settings = made;
     return VAULT_OK;
+}
+
+enum vault_status vault_imds_v1_disabled(const struct vault_credential_query *query,
+                                         const char **by)
+{
+    static const char property[] = "ec2_metadata_v1_disabled";
+    struct vault_profile_set *set = NULL;
+    struct vault_profile profile;
+    const char *value;
+    enum vault_status status;
+
+    *by = NULL;
+    if (vault_environment_set(query->environment, V1)) {
+        if (is_true(query->environment, V1))
+            *by = V1;
+        return VAULT_OK;
+    }
+    status = vault_profile_open(query, &set, &profile);
+    value = status == VAULT_OK ? vault_profile_get(&profile, property) : NULL;
+    if (value && strcasecmp(value, "true") == 0)
+        *by = property;
+    vault_profile_set_free(set);
+    return status;
 }

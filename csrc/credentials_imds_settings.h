@@ -1,15 +1,16 @@
 /* credentials_imds_settings - where and how EC2 instance metadata is asked.
  *
- * For:   AWS_EC2_METADATA_* and AWS_METADATA_SERVICE_*, checked, with AWS's defaults.
+ * For:   AWS_EC2_METADATA_* and AWS_METADATA_SERVICE_*, checked, with AWS's defaults; of the
+ *        profile, whether version 1 is forbidden.
  *        (docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html)
  * Never: asking.
  */
 #ifndef VAULT_CREDENTIALS_IMDS_SETTINGS_H
 #define VAULT_CREDENTIALS_IMDS_SETTINGS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
+#include "credentials.h"
 #include "environment.h"
 #include "message.h"
 
@@ -19,7 +20,6 @@ struct vault_imds_settings {
     size_t base_length;
     int64_t timeout_ms; /* of one exchange: AWS_METADATA_SERVICE_TIMEOUT, whole seconds, 1 .. 60 */
     unsigned attempts;  /* at one question: AWS_METADATA_SERVICE_NUM_ATTEMPTS, 1 .. 100 */
-    bool v1_disabled;   /* AWS_EC2_METADATA_V1_DISABLED is true */
 };
 
 /* Empty variables are as if not set; "true" in any case.
@@ -29,5 +29,11 @@ struct vault_imds_settings {
 VAULT_MUST_CHECK enum vault_status
 vault_imds_settings_read(const struct vault_environment *environment,
                          struct vault_imds_settings *settings, struct vault_message *why);
+
+/* *by: which setting forbids IMDSv1, constant text; NULL where none does: the variable
+ * AWS_EC2_METADATA_V1_DISABLED, and where it is not set ec2_metadata_v1_disabled of the profile.
+ * Reads the shared files. VAULT_OK, VAULT_NO_MEMORY. */
+VAULT_MUST_CHECK enum vault_status
+vault_imds_v1_disabled(const struct vault_credential_query *query, const char **by);
 
 #endif

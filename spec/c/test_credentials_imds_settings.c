@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "credentials_imds_settings.h"
+#include "profile_home.h"
 
 #define ENDPOINT "AWS_EC2_METADATA_SERVICE_ENDPOINT="
 #define MODE     "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE="
@@ -27,7 +28,6 @@ struct wanted {
     const char *base;
     int64_t timeout_ms;
     unsigned attempts;
-    bool v1_disabled;
 };
 
 static enum vault_status settle(const char *const *entries, struct vault_imds_settings *settings,
@@ -41,23 +41,22 @@ static enum vault_status settle(const char *const *entries, struct vault_imds_se
 static void test_settings(void **state)
 {
     static const struct wanted rows[] = {
-        {{NULL}, IPV4, 1000, 1, false},
-        {{DISABLED "false", V1 "false"}, IPV4, 1000, 1, false},
-        {{DISABLED "1", V1 "yes"}, IPV4, 1000, 1, false},
-        {{DISABLED, V1, ENDPOINT, MODE}, IPV4, 1000, 1, false},
-        {{TIMEOUT, ATTEMPTS}, IPV4, 1000, 1, false},
-        {{V1 "TRUE"}, IPV4, 1000, 1, true},
-        {{MODE "IPv4"}, IPV4, 1000, 1, false},
-        {{MODE "IPv6"}, IPV6, 1000, 1, false},
-        {{MODE "ipv6"}, IPV6, 1000, 1, false},
-        {{ENDPOINT "http://host:1338"}, "http://host:1338", 1000, 1, false},
-        {{ENDPOINT "http://host:1338/"}, "http://host:1338", 1000, 1, false},
-        {{ENDPOINT "https://host/a/"}, "https://host/a", 1000, 1, false},
-        {{ENDPOINT "http://host", MODE "IPv6"}, "http://host", 1000, 1, false},
-        {{ENDPOINT "http://host", MODE "CANARY"}, "http://host", 1000, 1, false},
-        {{TIMEOUT "1", ATTEMPTS "1"}, IPV4, 1000, 1, false},
-        {{TIMEOUT "59", ATTEMPTS "9"}, IPV4, 59000, 9, false},
-        {{TIMEOUT "60", ATTEMPTS "0100"}, IPV4, 60000, 100, false},
+        {{NULL}, IPV4, 1000, 1},
+        {{DISABLED "false"}, IPV4, 1000, 1},
+        {{DISABLED "1"}, IPV4, 1000, 1},
+        {{DISABLED, ENDPOINT, MODE}, IPV4, 1000, 1},
+        {{TIMEOUT, ATTEMPTS}, IPV4, 1000, 1},
+        {{MODE "IPv4"}, IPV4, 1000, 1},
+        {{MODE "IPv6"}, IPV6, 1000, 1},
+        {{MODE "ipv6"}, IPV6, 1000, 1},
+        {{ENDPOINT "http://host:1338"}, "http://host:1338", 1000, 1},
+        {{ENDPOINT "http://host:1338/"}, "http://host:1338", 1000, 1},
+        {{ENDPOINT "https://host/a/"}, "https://host/a", 1000, 1},
+        {{ENDPOINT "http://host", MODE "IPv6"}, "http://host", 1000, 1},
+        {{ENDPOINT "http://host", MODE "CANARY"}, "http://host", 1000, 1},
+        {{TIMEOUT "1", ATTEMPTS "1"}, IPV4, 1000, 1},
+        {{TIMEOUT "59", ATTEMPTS "9"}, IPV4, 59000, 9},
+        {{TIMEOUT "60", ATTEMPTS "0100"}, IPV4, 60000, 100},
     };
 
     (void)state;
@@ -71,7 +70,6 @@ static void test_settings(void **state)
         assert_memory_equal(settings.base, rows[i].base, settings.base_length);
         assert_int_equal(settings.timeout_ms, rows[i].timeout_ms);
         assert_int_equal(settings.attempts, rows[i].attempts);
-        assert_int_equal(settings.v1_disabled, rows[i].v1_disabled);
         assert_int_equal(why.length, 0);
         vault_environment_free(environment);
     }
@@ -132,12 +130,53 @@ static void test_refused(void **state)
     }
 }
 
+/* The variable wins over the profile. */
+static void test_version_1(void **state)
+{
+    static const char variable[] = "AWS_EC2_METADATA_V1_DISABLED";
+    static const char property[] = "ec2_metadata_v1_disabled";
+    static const struct {
+        const char *entry, *config, *says;
+    } rows[] = {
+        {NULL, NULL, NULL},
+        {V1 "TRUE", NULL, variable},
+        {V1 "yes", NULL, NULL},
+        {NULL, "[default]\nec2_metadata_v1_disabled = True\n", property},
+        {V1, "[default]\nec2_metadata_v1_disabled = true\n", property},
+        {V1 "false", "[default]\nec2_metadata_v1_disabled = true\n", NULL},
+        {NULL, "[default]\nec2_metadata_v1_disabled = false\n", NULL},
+        {NULL, "[profile other]\nec2_metadata_v1_disabled = true\n", NULL},
+        {"AWS_PROFILE=other", "[profile other]\nec2_metadata_v1_disabled = true\n", property},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char at_home[80];
+        const char *const entries[] = {at_home, rows[i].entry, NULL};
+        struct vault_credential_query query = {0};
+        struct vault_environment *environment = NULL;
+        const char *says;
+
+        snprintf(at_home, sizeof at_home, "HOME=%s", home);
+        put(".aws/config", rows[i].config);
+        assert_int_equal(vault_environment_new(entries, &environment), VAULT_OK);
+        query.environment = environment;
+        assert_int_equal(vault_imds_v1_disabled(&query, &says), VAULT_OK);
+        if (!rows[i].says)
+            assert_null(says);
+        else
+            assert_string_equal(says, rows[i].says);
+        vault_environment_free(environment);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_version_1),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_refused),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_home, remove_home);
 }
