@@ -104,6 +104,10 @@ describe("referenceable", function()
         it("raises for what is no schema, where it leads there", function()
             for _, schema in ipairs {
                 {}, { fields = "x" }, { fields = { "x" } }, { fields = { {} } },
+                { fields = { t = STRING } }, { fields = { { t = { type = "text" } } } },
+                { fields = { { other = { type = "strnig", referenceable = true } } } },
+                { fields = { { t = { type = "record", fields = { a = STRING } } } } },
+                { fields = { { t = { type = {}, referenceable = true } } } },
                 { fields = { { a = "string" } } }, { fields = { { STRING } } },
                 { fields = { { t = { type = "record" } } } },
                 { fields = { { t = { type = "array" } } } },
@@ -113,6 +117,15 @@ describe("referenceable", function()
                 assert.error_matches(function() referenceable.find({ t = {} }, schema, {}) end,
                     "^the schema is malformed: ")
             end
+        end)
+
+        it("takes each of Kong's types, and a record without any fields", function()
+            for _, name in ipairs { "number", "integer", "boolean", "function", "foreign", "any",
+                                    "json" } do
+                assert.same({}, find({ t = A }, { fields = { { t = { type = name } } } }))
+            end
+            assert.same({}, find({ t = {} }, { fields = { { t = { type = "record",
+                fields = {} } } } }))
         end)
     end)
 

@@ -6,11 +6,18 @@
 -- Of the schema only what leads to strings is looked at: `fields` of records, `elements` of arrays
 -- and sets, `values` of maps, and of these `type`, `referenceable` and `required`.
 
-local is_reference = require("vault.reference").is_reference
+local reference = require "vault.reference"
+
+local is_reference, quote = reference.is_reference, reference.quote
 
 local _M = {}
 
 local REFS = "$refs"
+
+-- The types of Kong's schema language.
+local TYPES = { string = true, number = true, integer = true, boolean = true, array = true,
+                set = true, map = true, record = true, ["function"] = true, foreign = true,
+                any = true, json = true }
 
 local visit
 
@@ -51,6 +58,8 @@ end
 local function visit_record(state, schema, place)
     if type(schema.fields) ~= "table" then
         malformed("a record without fields")
+    elseif #schema.fields == 0 and next(schema.fields) ~= nil then
+        malformed("fields is not a list of { name = { type = .. } }")
     end
     for _, entry in ipairs(schema.fields) do
         local name, field
@@ -96,6 +105,9 @@ local WAYS = { record = visit_record, array = visit_list, set = visit_list, map 
 
 -- What `schema` says of the member `key` of the container at `place`.
 function visit(state, schema, place, key, optional)
+    if schema.type ~= nil and not TYPES[schema.type] then
+        malformed(('there is no type "%s"'):format(quote(tostring(schema.type))))
+    end
     local value, way = rawget(place.container, key), WAYS[schema.type]
     if way and type(value) == "table" then
         way(state, schema, step(place, key, value, schema.type == "record"))
