@@ -7,6 +7,9 @@ local CANARY = "canary-5ecret"
 describe("cut", function()
     local strategy = {
         decode = function(settled, value, binary)
+            if settled.decode and value == CANARY then
+                return nil, "the value is not base64", "bad_base64"
+            end
             return settled.decode and not binary and "decoded " .. value or value
         end,
     }
@@ -41,4 +44,12 @@ describe("cut", function()
             assert.is_nil(message:find(CANARY, 1, true))
         end)
     end
+
+    it("says which secret, and which key of it, is not base64", function()
+        assert.same({ nil, 'secret "db/\\x1bmain": the value is not base64', "bad_base64" },
+            { value(CANARY, nil, { decode = true }) })
+        assert.same({ nil, 'key "password" of secret "db/\\x1bmain": the value is not base64',
+                      "bad_base64" },
+            { value('{"password":"' .. CANARY .. '"}', "password", { decode = true }) })
+    end)
 end)

@@ -12,7 +12,12 @@ describe("env", function()
                 end
                 return text .. " of " .. key
             end,
-            base64_decode = function(text) return "decoded " .. text end,
+            base64_decode = function(text)
+                if text == "odd" then
+                    return nil, "planted", "bad_base64"
+                end
+                return "decoded " .. text
+            end,
         }
         package.loaded["vault.environment"] = nil
         package.loaded["vault.env"] = nil
@@ -120,6 +125,9 @@ describe("env", function()
                 base64_decode = true } }))
             assert.same({ nil, 'key "none" of variable "my-secret": planted', "key_not_found" },
                 { read({}, { key = "none", config = { base64_decode = true } }) })
+            variables.ODD = "odd"
+            assert.same({ nil, 'variable "odd": planted', "bad_base64" },
+                { read({}, { resource = "odd", config = { base64_decode = true } }) })
         end)
 
         it("fails as get does", function()

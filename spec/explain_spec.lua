@@ -158,7 +158,7 @@ describe("explain", function()
         { { value_word = "not_a_string", value_message = "the key's value is not a string but x" },
           'key "user" of secret "db": the key\'s value is not a string but x' },
         { { value_word = "bad_base64", value_message = "the value is not base64" },
-          "the value is not base64" },
+          'key "user" of secret "db": the value is not base64' },
     }
     for _, row in ipairs(VALUES) do
         it("says, as vault.get does, " .. row[1].value_word, function()

@@ -54,6 +54,8 @@ describe("guest", function()
                 assert.same({ nil, row[1], "string" }, { value, word, type(message) })
                 assert.is_nil(message:find(CANARY, 1, true))
             end
+            assert.same({ nil, 'secret "odd": the value is not base64', "bad_base64" },
+                { text(guest, "odd", { base64_decode = true }) })
         end)
 
         it("takes of a host's configuration what is a vault's", function()

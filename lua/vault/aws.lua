@@ -6,6 +6,7 @@
 local allow = require "vault.allow"
 local config = require "vault.config"
 local core = require "vault.core"
+local cut = require "vault.cut"
 local env = require "vault.env"
 local environment = require "vault.environment"
 local fetch = require "vault.fetch"
@@ -334,13 +335,14 @@ function _M.get(conf, resource, version)
     if conf ~= nil and type(conf) ~= "table" then
         error("conf must be a table or nil", 2)
     end
-    local settled, message = _M.settle({ resource = resource, version = version }, conf)
+    local parts = { resource = resource, version = version }
+    local settled, message = _M.settle(parts, conf)
     local result, value
     if settled then
         result, message = _M.load(settled)
     end
     if result then
-        value, message = _M.decode(settled, result.payload, result.binary)
+        value, message = cut.value(_M, settled, result, parts)
     end
     return value, not value and message or nil
 end

@@ -1,6 +1,7 @@
 -- cut - one value out of a whole secret.
 --
--- For:   a reference's key, cut out of a secret's text; what is said where that fails.
+-- For:   a reference's key, cut out of a secret's text, and base64 undone; what is said where that
+--        fails.
 -- Never: how the secret was had, splits of a path.
 
 local core = require "vault.core"
@@ -8,9 +9,10 @@ local quote = require("vault.reference").quote
 
 local _M = {}
 
--- What is amiss with the key of `parts`, for people.
-function _M.say_key(parts, message)
-    return ('key "%s" of secret "%s": %s'):format(quote(parts.key), quote(parts.resource), message)
+-- What is amiss with the key of `parts`, or with the whole secret where there is none, for people.
+function _M.say(parts, message)
+    local key = parts.key and ('key "%s" of '):format(quote(parts.key)) or ""
+    return ('%ssecret "%s": %s'):format(key, quote(parts.resource), message)
 end
 
 -- The value that `parts` means, out of a snapshot.
@@ -21,14 +23,18 @@ end
 --
 -- string | nil, message, word: vault.core.extract's, "bad_base64"
 function _M.value(strategy, settled, snapshot, parts)
-    if not parts.key then
-        return strategy.decode(settled, snapshot.payload, snapshot.binary)
+    local value, binary, message, word = snapshot.payload, snapshot.binary, nil, nil
+    if parts.key then
+        value, message, word = core.extract(value, parts.key)
+        binary = false
     end
-    local value, message, word = core.extract(snapshot.payload, parts.key)
+    if value then
+        value, message, word = strategy.decode(settled, value, binary)
+    end
     if not value then
-        return nil, _M.say_key(parts, message), word
+        return nil, _M.say(parts, message), word
     end
-    return strategy.decode(settled, value)
+    return value
 end
 
 return _M

@@ -14,6 +14,12 @@ local function upper(text)
     return (text:upper():gsub("-", "_"))
 end
 
+-- What is amiss with what the variable of `parts` holds, for people.
+local function say(parts, message)
+    local key = parts.key and ('key "%s" of '):format(quote(parts.key)) or ""
+    return ('%svariable "%s": %s'):format(key, quote(parts.resource), message)
+end
+
 -- The name of the variable that `resource` means: see get.
 function _M.variable(conf, resource, version)
     local prefix = type(conf.prefix) == "string" and conf.prefix or "" -- or Kong's null
@@ -68,11 +74,11 @@ function _M.new(getenv)
         local value, message, word = strategy.get(conf, parts.resource, parts.version)
         if value and parts.key then
             value, message, word = core.extract(value, parts.key)
-            message = message and ('key "%s" of variable "%s": %s'):format(quote(parts.key),
-                quote(parts.resource), message)
+            message = message and say(parts, message)
         end
         if value and options.base64_decode then
-            return core.base64_decode(value)
+            value, message, word = core.base64_decode(value)
+            message = message and say(parts, message)
         end
         return value, message, word
     end

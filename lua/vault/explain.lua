@@ -74,10 +74,7 @@ local function failure_of(result, settled, parts)
     if result.value_word == "ok" then
         return nil
     end
-    if result.value_word == "bad_base64" then
-        return result.value_message, result.value_word
-    end
-    return cut.say_key(parts, result.value_message), result.value_word
+    return cut.say(parts, result.value_message), result.value_word
 end
 
 -- One try: { parts, settled?, result?, message?, word? }; without a message the value would be had.

@@ -217,7 +217,7 @@ function _M.text(parts, entity)
     if not snapshot then
         return nil, message, word
     end
-    return aws.decode(settled, snapshot.payload, snapshot.binary)
+    return cut.value(aws, settled, snapshot, parts)
 end
 
 -- The value that `parts`, of a reference in APISIX's grammar, means.
