@@ -85,7 +85,7 @@ describe("bin/vaults", function()
             { "connection_lost", "aws/reset-before.x" },
             { "too_large", "aws/huge.x" },
             { "bad_base64", "aws/secret?base64_decode=true" },
-            { "bad_reference", "aws" }, { "bad_reference", "" }, { "bad_reference", "--help" },
+            { "bad_reference", "aws" }, { "bad_reference", "" },
             { "bad_reference", "aws/x#3" }, { "bad_reference", "aws/x?ttl=" .. "soon" },
             { "bad_reference", "aws/a\nb" }, { "bad_reference", "aws/a\27[31mb" },
             { "unknown_vault", "other/x" }, { "unknown_vault", "$secret://aws/john/x/k" },
@@ -240,21 +240,50 @@ value
         fails("bad_config", { "check", folder .. "/nothing" })
     end)
 
-    it("shows how it is used for anything else", function()
-        for _, arguments in ipairs { {}, { "got", "aws/x" }, { "get" }, { "get", "aws/x", "y" },
-                                     { "" }, { "--help" }, { "explain" },
-                                     { "explain", "aws/x", "y" }, { "check" },
-                                     { "check", "a", "b" }, { "exec" }, { "exec", "--" },
-                                     { "exec", "true" }, { "exec", "--keep-aws" },
-                                     { "exec", "--keep-aws", "true" },
-                                     { "exec", "--keep-aws", "--" },
-                                     { "exec", "--other", "--", "true" },
-                                     { "get", "--vaults", "f" }, { "get", "--vaults", "", "env/x" },
-                                     { "exec", "--vaults", "--", "true" } } do
-            local ended = run(arguments)
+    it("says what is wrong with any other call, and how it is used", function()
+        for _, row in ipairs {
+            { "a command is missing" }, { 'there is no command "got"', "got", "aws/x" },
+            { 'there is no command ""', "" }, { 'there is no command "a\\x1bb"', "a\27b" },
+            { "the reference is missing", "get" }, { "the reference is missing", "explain" },
+            { "one reference is wanted, not 2", "get", "aws/x", "y" },
+            { "one reference is wanted, not 2", "explain", "aws/x", "y" },
+            { 'there is no option "--other"', "get", "--other", "aws/x" },
+            { "the file is missing", "check" }, { "one file is wanted, not 2", "check", "a", "b" },
+            { 'a "--" is missing before the program', "exec" },
+            { 'a "--" is missing before the program', "exec", "true" },
+            { 'a "--" is missing before the program', "exec", "--keep-aws", "true" },
+            { 'the program is missing after the "--"', "exec", "--" },
+            { 'the program is missing after the "--"', "exec", "--keep-aws", "--" },
+            { 'there is no option "--other"', "exec", "--other", "--", "true" },
+            { "the reference is missing", "get", "--vaults", "f" },
+            { "the file is missing after --vaults", "get", "--vaults" },
+            { "the file is missing after --vaults", "get", "--vaults", "", "env/x" },
+            { 'a "--" is missing before the program', "exec", "--vaults", "--", "true" },
+        } do
+            local ended = run { unpack(row, 2) }
             assert.equal(1, ended.code)
             assert.equal("", ended.out)
-            assert.matches("^usage: vaults get %[%-%-vaults FILE%] REFERENCE\n", ended.err)
+            local line = "vaults: " .. row[1] .. "\nusage: vaults get [--vaults FILE] REFERENCE\n"
+            assert.equal(line, ended.err:sub(1, #line))
+        end
+    end)
+
+    it("shows how it is used, and its version, where that is asked for", function()
+        for _, arguments in ipairs { { "--help" }, { "-h" }, { "help" }, { "help", "get" },
+                                     { "get", "--help" }, { "explain", "-h" },
+                                     { "check", "--help" }, { "exec", "--help" } } do
+            local ended = run(arguments, {})
+            assert.same({ 0, "" }, { ended.code, ended.err })
+            assert.matches("^usage: vaults get %[%-%-vaults FILE%] REFERENCE\n", ended.out)
+        end
+        shows("vaults " .. require("vault.core")._VERSION .. "\n", { "--version" }, {})
+        shows("--help\n", { "exec", "--", "sh", "-c", 'echo "$0"', "--help" }, {})
+    end)
+
+    it("says that a reference stands in braces where they were forgotten", function()
+        for _, name in ipairs { "get", "explain" } do
+            assert.equal("a reference stands in braces: {vault://..}",
+                fails("bad_reference", { name, "vault://aws/x/k" }, {}))
         end
     end)
 

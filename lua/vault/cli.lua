@@ -4,6 +4,7 @@
 -- Never: how a reference is resolved, what may be in a file.
 
 local check = require "vault.check"
+local core = require "vault.core"
 local environment = require "vault.environment"
 local exec = require "vault.exec"
 local explain = require "vault.explain"
@@ -19,9 +20,11 @@ usage: vaults get [--vaults FILE] REFERENCE
        vaults exec [--vaults FILE] [--keep-aws] -- PROGRAM [ARGUMENT...]
        vaults check FILE
        vaults explain [--vaults FILE] REFERENCE
+       vaults --help | --version
 
-  get      print the value of a reference: "{vault://aws/name/key}", "$secret://aws/id/name/key",
-           or the short form aws/name/key
+  get      print the value of a reference: '{vault://aws/name/key}', '$secret://aws/id/name/key'
+           (in single quotes: a shell expands what is in double ones), or the short form
+           aws/name/key
   exec     become PROGRAM, with each variable of the environment that is a reference changed to its
            value, and without AWS_*, unless --keep-aws
   check    print what is wrong with a declarative file of vaults, by line
@@ -31,6 +34,8 @@ With --vaults a reference may name the vaults of that file, a declarative one or
 The exit status is 0 where all is well, or it is 1 and one line on standard error says why. With
 exec it is PROGRAM's; 127 where there is no such program, 126 where it cannot be executed.
 ]]
+
+local HELP = { ["--help"] = true, ["-h"] = true }
 
 -- Say in one line what is amiss; the exit status.
 local function fail(err, message, word)
@@ -60,7 +65,7 @@ local function from(words, first)
 end
 
 -- What `words` begin with of `known` (name -> how many words follow it: 0 or 1), and the rest of
--- them; nil: it is called in another way.
+-- them; nil, what is wrong with the call.
 local function options_of(words, known)
     local options, at = {}, 1
     while known[words[at]] do
@@ -68,23 +73,36 @@ local function options_of(words, known)
         at = at + known[name]
         options[name] = words[at]
         if not words[at] or words[at] == "" then
-            return nil
+            return nil, ("the file is missing after %s"):format(name)
         end
         at = at + 1
+    end
+    if words[at] and words[at] ~= "--" and words[at]:sub(1, 1) == "-" then
+        return nil, ('there is no option "%s"'):format(reference.quote(words[at]))
     end
     return options, from(words, at)
 end
 
--- Each takes the words after its name, out and err, and returns the exit status; nil: it is called
--- in another way.
+-- What is wrong where `words` should be one `what`.
+local function say_not_one(words, what)
+    return #words == 0 and ("the %s is missing"):format(what)
+        or ("one %s is wanted, not %d"):format(what, #words)
+end
+
+-- Each takes the words after its name, out and err, and returns the exit status; nil, what is wrong
+-- with the call.
 local commands = {}
 
 -- Make a command of `run`(text, out, err), which takes a reference and needs the engine.
 local function of_reference(run)
     return function(words, out, err)
         local options, rest = options_of(words, { ["--vaults"] = 1 })
-        if not options or #rest ~= 1 then
-            return nil
+        if not options then
+            return nil, rest
+        elseif #rest ~= 1 then
+            return nil, say_not_one(rest, "reference")
+        elseif rest[1]:find("^vault://") then
+            return fail(err, "a reference stands in braces: {vault://..}", "bad_reference")
         end
         local ok, message, word = vault.init { vaults = options["--vaults"] }
         if not ok then
@@ -112,7 +130,7 @@ end)
 
 function commands.check(words, out, err)
     if #words ~= 1 then
-        return nil
+        return nil, say_not_one(words, "file")
     end
     local told, message, word = check.check(words[1])
     local status = print_out(out, err, "report", told)
@@ -121,8 +139,12 @@ end
 
 function commands.exec(words, _, err)
     local options, rest = options_of(words, { ["--vaults"] = 1, ["--keep-aws"] = 0 })
-    if not options or rest[1] ~= "--" or not rest[2] then
-        return nil
+    if not options then
+        return nil, rest
+    elseif rest[1] ~= "--" then
+        return nil, 'a "--" is missing before the program'
+    elseif not rest[2] then
+        return nil, 'the program is missing after the "--"'
     end
     local ok, message, word = vault.init { vaults = options["--vaults"] }
     if not ok then
@@ -134,12 +156,36 @@ function commands.exec(words, _, err)
     return status
 end
 
+-- Print what is asked for in the place of a command, or of its words; nil: nothing is.
+local function print_about(name, words, out, err)
+    if HELP[name] or name == "help" or commands[name] and HELP[words[1]] then
+        return print_out(out, err, "usage", USAGE)
+    elseif name == "--version" then
+        return print_out(out, err, "version", ("vaults %s\n"):format(core._VERSION))
+    end
+    return nil
+end
+
+local function run_command(name, words, out, err)
+    if not name then
+        return nil, "a command is missing"
+    elseif not commands[name] then
+        return nil, ('there is no command "%s"'):format(reference.quote(name))
+    end
+    return commands[name](words, out, err)
+end
+
 -- Run the command in `arguments`; out, err: files. Returns the exit status.
 function _M.run(arguments, out, err)
-    local command = commands[arguments[1]]
-    local status = command and command(from(arguments, 2), out, err)
+    local name, words = arguments[1], from(arguments, 2)
+    local status = print_about(name, words, out, err)
+    if status then
+        return status
+    end
+    local mistake
+    status, mistake = run_command(name, words, out, err)
     if not status then
-        err:write(USAGE)
+        err:write("vaults: ", mistake, "\n", USAGE)
         return 1
     end
     return status
