@@ -61,8 +61,6 @@ describe("vaults", function()
             { { name = "other" }, "prefix other" },
             { { name = "aws", id = "other" }, "id other" },
             { { name = "aws", id = "aws" }, "id aws" },
-            { { name = "env", id = "john" }, "id john" },
-            { { name = "vault", id = "john" }, "id john" },
             { { name = "a\27b" }, "prefix a\\x1bb" },
         }
         for _, row in ipairs(UNKNOWN) do
@@ -71,6 +69,14 @@ describe("vaults", function()
                 fails("no vault has the " .. row[2], row[1])
             end)
         end
+
+        it("says of whom the vault is where a reference names another manager", function()
+            with { { prefix = "john", name = "aws" } }
+            for _, manager in ipairs { "gcp", "env", "vault" } do
+                fails(("no vault %s/john: the manager here is aws"):format(manager),
+                    { name = manager, id = "john" })
+            end
+        end)
 
         it("says so where there are none yet, and where vault.init failed or never was", function()
             with {}
@@ -101,7 +107,7 @@ describe("vaults", function()
             node.put(two, "my-aws", "again")
             node:beat()
             assert.truthy(one.vaults.find { name = "my-aws" })
-            fails("no vault has the id my-aws", { name = "env", id = "my-aws" })
+            fails("no vault env/my-aws: the manager here is aws", { name = "env", id = "my-aws" })
         end)
     end)
 

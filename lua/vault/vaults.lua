@@ -86,6 +86,10 @@ end
 
 local function say_missing(parts, prefix)
     local kind, shown = parts.id and "id" or "prefix", quote(prefix)
+    if parts.id and in_use[prefix] then
+        return ("no vault %s/%s: the manager here is %s"):format(quote(parts.name), shown,
+            in_use[prefix].name)
+    end
     for _, each in ipairs(gone) do
         if each == prefix and not in_use[prefix] then
             return ("the vault with the %s %s was removed"):format(kind, shown)
