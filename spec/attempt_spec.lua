@@ -198,12 +198,13 @@ describe("try", function()
         assert.equal(fault, raised)
     end)
 
-    it("raises for what is no callback or configuration", function()
-        for _, row in ipairs { { "x", {}, "callback" }, { connect, "x", "conf" },
-                               { nil, {}, "callback" }, { connect, nil, "conf" } } do
-            local ok, message = pcall(one.vault.try, row[1], row[2])
-            assert.is_false(ok)
-            assert.matches(row[3] .. " must be a", message)
+    it("raises for what is no callback, configuration or option", function()
+        for _, row in ipairs { { "x", {}, "callback must" }, { connect, "x", "conf must" },
+                               { nil, {}, "callback must" }, { connect, nil, "conf must" },
+                               { connect, {}, "options must", true },
+                               { connect, {}, "no option stage$", { stage = true } },
+                               { connect, {}, "options.stages must", { stages = 1 } } } do
+            assert.error_matches(function() one.vault.try(row[1], row[2], row[4]) end, row[3])
         end
     end)
 
@@ -317,10 +318,8 @@ describe("try", function()
         it("reports all failures", function()
             aws.secrets.db.AWSPENDING = secret("p2")
             database.password = "elsewhere"
-            local result, message = try(one, db_conf(), STAGES)
-            assert.is_nil(result)
-            assert.equal("AWSCURRENT: refused p1; AWSPENDING: refused p2; "
-                .. "AWSPREVIOUS: planted not_found of db", message)
+            assert.same({ nil, "AWSCURRENT: refused p1; AWSPENDING: refused p2; "
+                .. "AWSPREVIOUS: planted not_found of db" }, { try(one, db_conf(), STAGES) })
         end)
 
         it("makes no more calls while the database is away", function()

@@ -183,6 +183,23 @@ local function try_all(callback, conf, fields)
     return pack(nil, table.concat(said, "; "))
 end
 
+-- What is wrong with `options`, or nil. A misspelt one must not go unnoticed.
+local function mistake_in(options)
+    if options == nil then
+        return nil
+    elseif type(options) ~= "table" then
+        return "options must be a table"
+    end
+    for name, value in pairs(options) do
+        if name ~= "stages" then
+            return "vault.try has no option " .. tostring(name)
+        elseif type(value) ~= "boolean" then
+            return "options.stages must be a boolean"
+        end
+    end
+    return nil
+end
+
 -- Call `callback` with `conf`, its values up to date; where it fails, fetch its secrets anew, and
 -- call it once more where one has changed.
 --
@@ -203,6 +220,10 @@ function _M.try(callback, conf, options)
     end
     if type(conf) ~= "table" then
         error("conf must be a table", 2)
+    end
+    local mistake = mistake_in(options)
+    if mistake then
+        error(mistake, 2)
     end
     dereference.update(conf)
     local fields = dereference.fields(conf)
