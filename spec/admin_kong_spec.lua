@@ -335,6 +335,8 @@ describe("admin_kong", function()
             it("refuses the offset " .. offset, function()
                 local status, body = world:ask("GET", "/vaults?offset=" .. offset)
                 assert.same({ 400, 7, "invalid offset" }, { status, body.code, body.name })
+                assert.matches("not a valid offset$", body.message)
+                assert.is_nil(body.message:find("table", 1, true))
             end)
         end
     end)

@@ -137,6 +137,12 @@ local function bad_page(code, name, message)
     return { status = 400, body = { code = code, name = name, message = message } }
 end
 
+-- An offset that is given twice is a table.
+local function say_bad_offset(offset)
+    return type(offset) == "string" and ("'%s' is not a valid offset"):format(quote(offset))
+        or "not a valid offset"
+end
+
 local function list(parts, call)
     local size, place = read_size(call.query.size), nil
     if not size then
@@ -146,8 +152,7 @@ local function list(parts, call)
     if call.query.offset ~= nil then
         place = read_offset(call.query.offset)
         if not place then
-            return bad_page(7, "invalid offset",
-                ("'%s' is not a valid offset"):format(quote(tostring(call.query.offset))))
+            return bad_page(7, "invalid offset", say_bad_offset(call.query.offset))
         end
     end
     local page, more = page_of(parts.vaults.list(), place, size, tag_filter(call.query.tags))
