@@ -30,8 +30,8 @@ local function text(value)
 end
 
 local function secret(value)
-    if type(value) ~= "string" or #value > 16384 then
-        return nil, "is not a string of at most 16384 bytes"
+    if type(value) ~= "string" or #value > 16384 or value:find("[%z\1-\31\127]") then
+        return nil, "is not a string of at most 16384 bytes without control bytes"
     end
     if reference.is_reference(value) then
         return nil, "is a reference that was not resolved"
