@@ -32,7 +32,8 @@ _M.NAMES = {
     { name = "vault_refresh_lag_seconds_count", summary = "vault_refresh_lag_seconds",
       help = "Seconds from when a refresh was due to when it was done." },
     { name = "vault_dict_refusals_total", help = "Entries the shared dict had no room for." },
-    { name = "vault_stale_total", help = "Answers given past their ttl." },
+    { name = "vault_stale_total",
+      help = "Times a value past its ttl was taken into service." },
     { name = "vault_changes_total", help = "New versions of secrets seen." },
 }
 
