@@ -15,6 +15,13 @@ moto=''
 created=()
 wrong=0
 
+# `vaults exec` wants a value for each reference in its environment; the caller's own may have none.
+for name in $(compgen -e); do
+    case ${!name} in
+    '{vault://'* | '$secret://'* | '$'[Ee][Nn][Vv]'://'*) unset "$name" ;;
+    esac
+done
+
 stop() {
     [ -f "$work/nginx.pid" ] && kill -QUIT "$(cat "$work/nginx.pid")" 2>/dev/null
     if [ "${AWS:-}" = 1 ]; then
