@@ -36,13 +36,13 @@ BASE_CFLAGS  = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARNI
 BASE_LDFLAGS = -pthread -Wl,-z,relro,-z,now $(LDFLAGS) $(SANITIZE)
 SHARED_LIBS  = $(shell $(PKG_CONFIG) --libs libcurl libcrypto expat)
 MODULE_LIBS  = $(SHARED_LIBS)
-# nodelete: the I/O thread must not lose its code when the last Lua VM goes (DESIGN, decision 4).
+# nodelete: the I/O thread must not lose its code when the last Lua VM goes.
 MODULE_LDFLAGS = -shared -Wl,-z,nodelete
 ifeq ($(STATIC_CURL),1)
-# The second way out of two OpenSSLs in one process (DESIGN, decision 19): libcurl and OpenSSL
-# static and unseen; what they use besides is linked as pkg-config names it. Best with a libcurl
-# configured for little else than HTTP: Debian's brings ssh, LDAP and Kerberos, and wants their
-# development packages.
+# The second way out of two OpenSSLs in one process, of which nginx's cannot serve libcurl: libcurl
+# and OpenSSL static and unseen; what they use besides is linked as pkg-config names it. Best with a
+# libcurl configured for little else than HTTP: Debian's brings ssh, LDAP and Kerberos, and wants
+# their development packages.
 STATIC_LIBS = $(shell $(PKG_CONFIG) --static --libs libcurl libssl libcrypto) \
 	$(shell $(PKG_CONFIG) --libs expat)
 MODULE_LIBS = $(patsubst -lcrypto,-l:libcrypto.a,$(patsubst -lssl,-l:libssl.a,$(patsubst \
@@ -210,7 +210,7 @@ demo: deps
 
 .PHONY: clean
 clean:
-	rm -rf build
+	rm -rf $(BUILD)
 
 .DELETE_ON_ERROR:
 .SECONDARY:

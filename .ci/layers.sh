@@ -54,7 +54,7 @@ c=$bare/csrc
 l=$bare/lua/vault
 lua=$(find "$bare/lua" -name '*.lua')
 adapters=$(find "$bare/lua/kong" "$bare/lua/apisix" -name '*.lua')
-# Which C file is for what: DESIGN, "Rooms".
+# Which C file is for what: its room comment says it.
 rule "Lua's headers" '#include <(lua|lauxlib|lualib|luajit)' \
     "$(cd "$c" && echo module*.[ch])" "$c"/*.[ch]
 rule "libcurl" '#include <curl/|'"$(word 'curl_[a-z]+_|CURL[A-Zmo]')" \

@@ -31,7 +31,7 @@ void vault_http_settings_read(struct vault_http_settings *settings,
 void vault_http_settings_apply(const struct vault_http_settings *settings, CURL *easy);
 
 /* Initialise libcurl once in the process's life; refuse where this process cannot run it safely
- * (DESIGN decision 19). Lua threads only. VAULT_OK, VAULT_UNSUPPORTED, VAULT_INTERNAL. */
+ * (see runtime.h). Lua threads only. VAULT_OK, VAULT_UNSUPPORTED, VAULT_INTERNAL. */
 VAULT_MUST_CHECK enum vault_status vault_http_start(struct vault_message *why);
 
 /* "libcurl 7.88.1 (OpenSSL/3.0.15), SSL_new from /usr/lib/..": one line for the log. */

@@ -110,7 +110,7 @@ static int core_sha256(lua_State *state)
 /* core.getenv(name) -> value | nil | nil, message, "refused" */
 static int core_getenv(lua_State *state)
 {
-    /* What identifies the gateway itself stays in C (DESIGN decision 18). */
+    /* What identifies the gateway itself stays in C. */
     static const char *const kept[] = {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
                                        "AWS_SECURITY_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
                                        "VAULTS_ADMIN_TOKEN"};

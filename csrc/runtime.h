@@ -1,6 +1,6 @@
 /* runtime - whether this process can run libcurl beside the OpenSSL that nginx brought.
  *
- * For:   DESIGN decision 19: two OpenSSLs in one process, where symbols bind to the executable's.
+ * For:   two OpenSSLs in one process, where symbols bind to the executable's.
  * Found out before the first transfer, since some mixes corrupt memory and others fail every fetch.
  * Never: curl and OpenSSL headers: it looks at what the dynamic linker would bind, by name.
  */
