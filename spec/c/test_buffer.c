@@ -195,7 +195,8 @@ static void test_what_is_freed_is_wiped(void **state)
     make_folder(folder, sizeof folder);
     assert_int_equal(run_command("cc -std=c11 -D_GNU_SOURCE -DVAULT_TEST_ALLOC -O2 -Icsrc -pthread "
                                  "-Wl,--wrap=free -o %s/watch spec/support/wipe_watch.c "
-                                 "csrc/buffer.c csrc/arena.c csrc/registers.c -lcrypto",
+                                 "csrc/buffer.c csrc/arena.c csrc/fork_locks.c "
+                                 "csrc/registers.c -lcrypto",
                                  folder),
                      0);
     assert_int_equal(run_command("%s/watch plain 2>/dev/null", folder), 1);
