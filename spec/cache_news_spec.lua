@@ -167,13 +167,14 @@ describe("the cache's news", function()
             local asked = policy { resurrect_ttl = 60 }
             payload(one, asked, loader("a"))
             payload(two, asked, loader("a"))
-            local action = dict[before]
+            local action, looked = dict[before], false
             dict[before] = function(...)
-                dict[before] = nil
+                dict[before], looked = nil, true
                 two:read_news()
                 return action(...)
             end
             one:flush()
+            assert.is_true(looked)
             two:read_news()
             two:read_news()
             assert.equal("c", payload(two, asked, loader("c")))

@@ -94,6 +94,27 @@ describe("shelf", function()
             new({ alone = true }):shorten("k", 10)
         end)
 
+        it("is held for a moment, in which it is not kept for less", function()
+            local one = new()
+            one:put("k", snapshot(), 100)
+            one:hold("k")
+            one:shorten("k", 5)
+            clock = clock + 0.4
+            one:shorten("k", 5)
+            assert.is_true(dict:ttl("s:k") > 99)
+            clock = clock + 0.2
+            one:shorten("k", 5)
+            assert.is_true(dict:ttl("s:k") <= 5)
+        end)
+
+        it("that was flushed is not kept for longer, nor put back", function()
+            local one, old = new(), snapshot()
+            one:put("k", old, 10)
+            one:flush(clock)
+            one:keep("k", old, 10)
+            assert.is_nil(one:get("k"))
+        end)
+
         it("is put back where the dict lost it, but not over another", function()
             local one = new()
             one:keep("k", snapshot { payload = "a" }, 10)

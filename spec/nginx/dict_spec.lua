@@ -64,6 +64,19 @@ local SCENARIO = [[
     call("incr", "n", 1)
     call("safe_add", "n", 7)
     call("get", "n")
+    call("safe_set", "back", "x", 10)
+    call("safe_set", "gone", "x", 10)
+    dict:flush_all()
+    call("get", "back")
+    note(dict:ttl("back") < 0)
+    call("expire", "back", 20) -- it is there still
+    call("get", "back")
+    note(dict:ttl("back") > 19, dict:flush_expired() > 0)
+    call("get", "back")
+    call("ttl", "gone")
+    call("expire", "gone", 20)
+    call("get", "gone")
+    note(dict:flush_expired())
     return said
 ]]
 

@@ -163,9 +163,13 @@ function methods:ttl(key)
     return entry.over < math.huge and (entry.over - milliseconds(self.now())) / 1000 or 0
 end
 
--- The real one keeps some expired entries for a while; here they go, and a full dict is not full.
+-- As the real one does, it leaves the entries there, expired; they make room for others, and a full
+-- dict is not full.
 function methods:flush_all()
-    self.entries, self.full = {}, false
+    for _, entry in pairs(self.entries) do
+        entry.over = 0
+    end
+    self.full = false
 end
 
 -- How many were thrown out.
