@@ -4,7 +4,8 @@
 -- Never: what a glob matches (vault.glob), reading.
 --
 -- A name and an ARN are two ways to write one secret, so a glob of either kind is tried on both.
--- What is not known of a name (its account, the six characters that AWS adds) matches anything.
+-- Of a name the six characters that AWS adds and the account are not known: the glob is right about
+-- both, but for an account of which it has a part only ("12*"); such a glob matches no name.
 
 local compile = require("vault.glob").compile
 
