@@ -88,6 +88,16 @@ describe("aws by a vault's terms", function()
         assert.equal("app", aws.settle({ resource = "app" }, entity, nil, terms).resource)
     end)
 
+    it("keeps none of ARNs, each of which has a region of its own", function()
+        local us = ARN:gsub("eu%-west%-1", "us-east-1")
+        entity.allow = { "app" }
+        local made, terms = settle({ resource = ARN }, { resource = us })
+        assert.same({ "us-east-1", "us-east-1" }, { made.region, made.terms.region })
+        assert.same({}, terms)
+        assert.equal("eu-west-1", settle({ resource = us }, { resource = "app" }).region)
+        assert.equal("us-east-1", settle({ resource = "app" }, { resource = us }).region)
+    end)
+
     it("keeps none while the environment may be another one", function()
         variables.UNSETTLED = "1"
         local _, terms = settle({ resource = "app" }, { resource = "app2" })

@@ -61,6 +61,16 @@ describe("the cache's shared dict", function()
         assert.equal(1, source.calls)
     end)
 
+    it("keeps a secret for whoever wants it for longest", function()
+        local long = policy { resurrect_ttl = 1e6 }
+        payload(one, policy(), loader("a"))
+        payload(one, long, loader("a"))
+        world:pass(10)
+        payload(one, long, loader("a"))
+        world:pass(1000)
+        assert.equal("a", payload(worker(), long, failing("timeout")))
+    end)
+
     for _, garbage in ipairs { "", "x", "1.5", "1.5 q 2 v1x", "1.5 s 2", "nan s 2 v1x",
                                7, true, "-1.0 s 2 v1x", "1e9 s 1 vx", "1.5 s -1 x", "\0" } do
         it(("garbage is ignored: %q"):format(tostring(garbage)), function()

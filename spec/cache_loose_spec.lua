@@ -159,6 +159,19 @@ describe("what a vault had fetched that is another one now", function()
         assert.is_nil(worker.cache.entries.items.mine.loose)
     end)
 
+    it("serves no vault that shares it without another look", function()
+        one:get(worker, "both", { ttl = 60, vault = "mine" })
+        local shared = one:get(worker, "both", { ttl = 0, vault = "other" })
+        worker.cache:loosen("mine")
+        assert.equal(0, shared.good_until)
+        -- Who waited for it meanwhile has what is loose already.
+        shared = worker.cache.keep({ payload = "p of both", version_id = "v1", binary = false },
+            nil, nil, one.policies["both 0"])
+        assert.is_true(shared.good_until > one.clock)
+        worker.cache:loosen("other")
+        assert.equal(0, shared.good_until)
+    end)
+
     it("is not in gauges of what is in use", function()
         local node = workers.new()
         local world = node.world

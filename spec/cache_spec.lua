@@ -46,6 +46,14 @@ describe("cache", function()
             assert.equal(1, source.calls)
         end)
 
+        it("that is over brings another payload, though AWS gives no VersionId", function()
+            local first, second = loader("a"), loader("b")
+            first.version_id, second.version_id = "", ""
+            payload(one, policy(), first)
+            world:pass(10)
+            assert.equal("b", payload(one, policy(), second))
+        end)
+
         it("of 0 goes on serving what another reference's ttl has ended", function()
             payload(one, policy { ttl = 5 }, loader("a"))
             world:pass(6)

@@ -142,6 +142,14 @@ describe("permit", function()
             assert.is_nil(one:refusal(policy { neg_ttl = 5 }))
         end)
 
+        it("is in the dict for a minute, or for a neg_ttl that is longer", function()
+            for neg_ttl, seconds in pairs { [0] = 60, [30] = 60, [600] = 600 } do
+                local key = "neg" .. neg_ttl
+                fail("not_found", { key = key, neg_ttl = neg_ttl })
+                assert.equal(seconds, dict:ttl("n:" .. key))
+            end
+        end)
+
         it("is not remembered where its word may not be", function()
             fail("internal", { neg_ttl = 5 })
             assert.is_nil(one:refusal(policy { neg_ttl = 5 }))

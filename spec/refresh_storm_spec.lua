@@ -47,6 +47,21 @@ describe("refresh", function()
             end
         end)
 
+        it("slows down after each single call that is throttled", function()
+            local one = fleet.new { workers = 1, rate = 10 }
+            local brake, slowed = one.workers[1].brake, 0
+            local throttled = brake.throttled
+            function brake.throttled(...)
+                slowed = slowed + 1
+                return throttled(...)
+            end
+            one.aws.word = function(_, kind) return kind == "single" and "throttled" or nil end
+            one:warm(1, { batchable = false })
+            one:pass(60)
+            assert.is_true(#one:calls("single") > 0)
+            assert.equal(#one:calls("single"), slowed)
+        end)
+
         it("counts 20 single calls as one batch", function()
             local one = fleet.new { workers = 4, rate = 2 }
             one:warm(500, { ttl = 120, batchable = false })
@@ -138,6 +153,31 @@ describe("refresh", function()
         for i = 1, 15 do
             assert.is_true(one:age(one.workers[1], "s" .. i) <= 5)
         end
+    end)
+
+    it("takes a batch that was cancelled for no sign that AWS is back", function()
+        local one = fleet.new { workers = 1 }
+        local brake = one.workers[1].brake
+        one:warm(20)
+        one.aws.word, one.aws.delay = function() return "cancelled" end, 1
+        while #one:calls("batch") == 0 do
+            one:pass(0.1)
+        end
+        for _ = 1, 10 do
+            brake:failed("g", true, "planted")
+        end
+        assert.is_true(brake:is_open("g"))
+        one:pass(1.05)
+        assert.is_true(brake:is_open("g"))
+    end)
+
+    it("puts back what the dict lost where a batch comes to nothing", function()
+        local one = fleet.new { workers = 1 }
+        one:warm(2)
+        one.dict:delete("s:s1")
+        one.aws.word = function() return "timeout" end
+        one:pass(60)
+        assert.is_not_nil(one.dict:get("s:s1"))
     end)
 
     it("needs no dict that has room", function()

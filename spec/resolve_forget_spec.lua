@@ -135,6 +135,19 @@ describe("a vault that changes", function()
         one:fails("timeout", USER)
     end)
 
+    it("serves the old values for as long where it changes again and again", function()
+        answers["us-west-1"], answers["us-west-2"] = "timeout", "not_found"
+        answers["us-west-3"] = "timeout"
+        for i = 1, 3 do
+            with { region = "us-west-" .. i }
+            assert.equal("eu", one.resolve.get(USER))
+            one.world:pass(50)
+        end
+        assert.equal("eu", one.resolve.get(USER))
+        one.world:pass(11)
+        one:fails("timeout", USER)
+    end)
+
     for _, word in ipairs { "not_found", "access_denied", "credentials_refused", "bad_config" } do
         it("serves the old values where the new config is wrong, and says so once: " .. word,
             function()
@@ -222,6 +235,22 @@ describe("a vault that changes", function()
         end
         with { region = "eu-west-1" }
         assert.equal("eu", one.resolve.get(USER))
+    end)
+
+    it("is gone at once where its values were asked for a moment ago", function()
+        for _ = 1, 2 do
+            assert.equal("eu", one.resolve.get(USER))
+        end
+        one.vaults.configure { entities = {} }
+        one.resolve.forget("my-aws", true)
+        one:fails("unknown_vault", USER)
+    end)
+
+    it("is gone at once where it is of the environment", function()
+        assert.equal("prefixed", one.resolve.get(VARIABLE))
+        one.vaults.configure { entities = {} }
+        one.resolve.forget("my-env", true)
+        one:fails("unknown_vault", VARIABLE)
     end)
 
     for _, word in ipairs { "timeout", "access_denied" } do

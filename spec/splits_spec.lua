@@ -75,6 +75,7 @@ describe("APISIX's path", function()
 
     it("stops at the secret it found, whatever the key", function()
         fails("key_not_found", "$secret://aws/john/a/b/x", 'key "x" of secret "a/b"')
+        assert.same({ "a/b/x", "a/b" }, asked()) -- each once
         aws.secrets.a = { AWSCURRENT = '{"b/x":"other"}' }
         fails("key_not_found", "$secret://aws/john/a/b/x")
     end)
