@@ -136,6 +136,20 @@ static void test_resize(void **state)
     vault_arena_give(smaller);
 }
 
+/* Nothing of what is cut off stays behind. */
+static void test_less_of_a_block(void **state)
+{
+    char *block = vault_arena_take(1000), *less;
+
+    (void)state;
+    memset(block, 0xa5, 1000);
+    less = vault_arena_resize(block, 900);
+    assert_non_null(less);
+    assert_int_equal((unsigned char)less[899], 0xa5);
+    vault_arena_give(less);
+    assert_true(is_zero(block, 1000));
+}
+
 static void test_sizes_that_cannot_be(void **state)
 {
     /* Unknown to the compiler, which would warn. */
@@ -337,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_what_is_given_back_is_wiped_and_serves_again),
         cmocka_unit_test(test_large_blocks_go_back_to_the_system),
         cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_less_of_a_block),
         cmocka_unit_test(test_sizes_that_cannot_be),
         cmocka_unit_test(test_hide),
         cmocka_unit_test(test_a_child_made_by_fork_has_memory),

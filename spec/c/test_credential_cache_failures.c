@@ -66,6 +66,21 @@ static void test_a_failure_after_it_was_passed_on(void **state)
     assert_int_equal(vault_credential_cache_find(&first), VAULT_CACHED_FAILED);
 }
 
+/* Who waited for an attempt that failed is told so, though the next one was passed on meanwhile. */
+static void test_a_failure_outlasts_what_is_passed_on(void **state)
+{
+    struct vault_cache_look waits = look_for("k", NOW);
+
+    (void)state;
+    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
+    assert_int_equal(vault_credential_cache_find(&waits), VAULT_CACHED_BUSY);
+    fails("k", NOW);
+    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_MINE);
+    pass_on("k");
+    assert_int_equal(vault_credential_cache_find(&waits), VAULT_CACHED_FAILED);
+    assert_int_equal(waits.failure, VAULT_ACCESS_DENIED);
+}
+
 /* A good one that came meanwhile is worth more than an old failure. */
 static void test_a_failure_is_forgotten(void **state)
 {
@@ -105,6 +120,7 @@ int main(void)
         TEST(test_a_failed_renewal),
         TEST(test_a_failure_is_shared),
         TEST(test_a_failure_after_it_was_passed_on),
+        TEST(test_a_failure_outlasts_what_is_passed_on),
         TEST(test_a_failure_is_forgotten),
         TEST(test_fail_allocations),
     };

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "child.h"
+#include "fetch_state.h"
 #include "script.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -58,6 +59,29 @@ static void test_success(void **state)
     assert_int_equal(vault_fetch_advance(fetch, stage.now), VAULT_FETCH_NEED_NOTHING);
     vault_fetch_free(fetch);
     vault_fetch_free(NULL);
+    close_stage(&stage);
+}
+
+/* The keys that were asked with go with the end, whenever somebody collects the fetch. */
+static void test_own_keys_go_with_the_end(void **state)
+{
+    struct vault_fetch_request request = request_of("db");
+    struct stage stage;
+    struct vault_fetch *fetch;
+
+    (void)state;
+    request.caller.access_key_id = "AKIDCANARY";
+    request.caller.secret_access_key = "secretCANARY";
+    open_stage(&stage, NULL);
+    fetch = open_fetch(&stage, &request);
+    assert_int_equal(vault_fetch_advance(fetch, stage.now), VAULT_FETCH_NEED_EXCHANGE);
+    assert_string_equal(fetch->wanted.caller.secret_access_key, "secretCANARY");
+    perform(&stage, fetch, &good);
+    assert_int_equal(vault_fetch_advance(fetch, stage.now), VAULT_FETCH_NEED_NOTHING);
+    assert_null(fetch->wanted.caller.secret_access_key);
+    for (size_t i = 0; i < COUNT(fetch->wanted.texts); i++)
+        assert_null(fetch->wanted.texts[i]);
+    vault_fetch_free(fetch);
     close_stage(&stage);
 }
 
@@ -311,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_success),
+        cmocka_unit_test(test_own_keys_go_with_the_end),
         cmocka_unit_test(test_request_is_copied),
         cmocka_unit_test(test_requests_that_cannot_be),
         cmocka_unit_test(test_early_ends),

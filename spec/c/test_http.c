@@ -218,6 +218,26 @@ static void test_headers_that_are_kept(void **state)
     }
 }
 
+/* Who wants the Date has it of a 200 too: how long credentials are good is told by it. */
+static void test_a_date_that_is_wanted(void **state)
+{
+    (void)state;
+    for (int wanted = 0; wanted <= 1; wanted++) {
+        struct server server = {.answer = "HTTP/1.1 200 OK\r\n"
+                                          "Date: Sun, 30 Aug 2015 12:36:00 GMT\r\n"
+                                          "Content-Length: 0\r\n\r\n"};
+        struct call call;
+
+        server_start(&server);
+        open_call(&call, server.url);
+        call.exchange.wants_date = wanted;
+        assert_int_equal(perform(&call), VAULT_OK);
+        assert_int_equal(call.exchange.date, wanted ? 1440938160 : -1);
+        close_call(&call);
+        server_stop(&server);
+    }
+}
+
 /* A value of 127 bytes is kept, one of 128 is not; and so with 63 and 64. */
 static void test_headers_too_long_to_keep(void **state)
 {
@@ -227,13 +247,13 @@ static void test_headers_too_long_to_keep(void **state)
     (void)state;
     for (int more = 0; more <= 1; more++) {
         snprintf(answer, sizeof answer,
-                 "HTTP/1.1 200 OK\r\nx-amzn-errortype: %0*d\r\nx-amzn-requestid: %0*d\r\n"
-                 "Date: %0*d\r\nContent-Length: 0\r\n\r\n",
-                 127 + more, 1, 63 + more, 1, 70, 1);
+                 "HTTP/1.1 400 No\r\nx-amzn-errortype: %0*d\r\nx-amzn-requestid: %0*d\r\n"
+                 "Date: Sun, 30 Aug 2015%*s12:36:00 GMT\r\nContent-Length: 0\r\n\r\n",
+                 127 + more, 1, 63 + more, 1, 35 + more, "");
         assert_int_equal(call_server(&call, answer, 0, SERVER_KEEP), VAULT_OK);
         assert_int_equal(strlen(call.exchange.error_type), more ? 0 : 127);
         assert_int_equal(strlen(call.exchange.request_id), more ? 0 : 63);
-        assert_int_equal(call.exchange.date, -1);
+        assert_int_equal(call.exchange.date, more ? -1 : 1440938160);
         close_call(&call);
     }
 }
@@ -247,10 +267,11 @@ static void test_interim_answers(void **state)
     assert_int_equal(call_server(&call,
                                  "HTTP/1.1 103 Hints\r\nDate: Sun, 30 Aug 2015 12:36:00 GMT\r\n"
                                  "x-amzn-errortype: A\r\nx-amzn-requestid: B\r\n"
-                                 "x-amz-retry-after: 7\r\n\r\n" OK_HEAD "\r\n{}",
+                                 "x-amz-retry-after: 7\r\n\r\n"
+                                 "HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n",
                                  0, SERVER_KEEP),
                      VAULT_OK);
-    assert_int_equal(call.exchange.status, 200);
+    assert_int_equal(call.exchange.status, 400);
     assert_int_equal(call.exchange.date, -1);
     assert_int_equal(call.exchange.retry_after_ms, -1);
     assert_string_equal(call.exchange.error_type, "");
@@ -359,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_time_out),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_headers_that_are_kept),
+        cmocka_unit_test(test_a_date_that_is_wanted),
         cmocka_unit_test(test_headers_too_long_to_keep),
         cmocka_unit_test(test_interim_answers),
         cmocka_unit_test(test_body_limit),

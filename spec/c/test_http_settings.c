@@ -1,6 +1,7 @@
 /* test_http_settings - what all transfers of a process share.
  *
- * For:   the variables that name proxies; which libcurl it is.
+ * For:   the variables that name proxies; options of which no transfer of a test tells; which
+ *        libcurl it is.
  * Never: transfers (test_http, test_http_proxy, test_http_tls).
  */
 #include <stdarg.h>
@@ -11,10 +12,72 @@
 
 #include <string.h>
 
-#include "http_settings.h"
+#include <curl/curl.h>
+
+/* The options that are set, in the place of libcurl's own function. */
+static CURLcode record(CURL *easy, CURLoption option, ...);
+#undef curl_easy_setopt
+#define curl_easy_setopt record
+#include "http_settings.c"
+#undef curl_easy_setopt
+
 #include "version.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static struct {
+    CURLoption option;
+    long number;
+    const char *text;
+} options[64];
+static size_t option_count;
+
+static CURLcode record(CURL *easy, CURLoption option, ...)
+{
+    va_list arguments;
+
+    (void)easy;
+    assert_true(option_count < COUNT(options));
+    va_start(arguments, option);
+    options[option_count].option = option;
+    if (option < CURLOPTTYPE_OBJECTPOINT)
+        options[option_count].number = va_arg(arguments, long);
+    else if (option < CURLOPTTYPE_FUNCTIONPOINT)
+        options[option_count].text = va_arg(arguments, const char *);
+    va_end(arguments);
+    option_count++;
+    return CURLE_OK;
+}
+
+/* The place of the last time that it was set, which counts. */
+static size_t place_of(CURLoption option)
+{
+    for (size_t i = option_count; i > 0; i--)
+        if (options[i - 1].option == option)
+            return i - 1;
+    fail_msg("option %d is not set", (int)option);
+    return 0;
+}
+
+static void test_options(void **state)
+{
+    const struct vault_http_settings settings = {.ca_file = "/ca.pem"};
+
+    (void)state;
+    vault_http_settings_apply(&settings, NULL);
+    assert_int_equal(options[place_of(CURLOPT_SSL_VERIFYPEER)].number, 1);
+    assert_int_equal(options[place_of(CURLOPT_SSL_VERIFYHOST)].number, 2);
+    assert_int_equal(options[place_of(CURLOPT_SSLVERSION)].number, CURL_SSLVERSION_TLSv1_2);
+    assert_string_equal(options[place_of(CURLOPT_CAINFO)].text, "/ca.pem");
+    assert_null(options[place_of(CURLOPT_CAPATH)].text); /* or the system's would count, too */
+    assert_int_equal(options[place_of(CURLOPT_FOLLOWLOCATION)].number, 0);
+#if LIBCURL_VERSION_NUM >= 0x075500
+    assert_string_equal(options[place_of(CURLOPT_PROTOCOLS_STR)].text, "http,https");
+#else
+    assert_int_equal(options[place_of(CURLOPT_PROTOCOLS)].number, CURLPROTO_HTTP | CURLPROTO_HTTPS);
+#endif
+    assert_int_equal(options[place_of(CURLOPT_NOSIGNAL)].number, 1);
+}
 
 static void test_variables(void **state)
 {
@@ -82,6 +145,7 @@ static void test_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_options),
         cmocka_unit_test(test_variables),
         cmocka_unit_test(test_describe),
         cmocka_unit_test(test_start),

@@ -323,6 +323,26 @@ static void test_a_program_that_hangs(void **state)
     vault_loop_free(loop);
 }
 
+/* Nor longer than the fetch may take that has to wait for it itself. */
+static void test_a_program_has_the_time_of_its_fetch(void **state)
+{
+    const struct vault_loop_settings settings = {
+        .environment = with_program, .budget = &budget, .skew_ms = &skew_ms, .on_done = on_done};
+    int64_t began = vault_moment_now().monotonic_ms;
+    struct vault_loop *loop = NULL;
+
+    (void)state;
+    vault_credential_cache_clear();
+    memset(ended, 0, sizeof ended);
+    assert_int_equal(vault_loop_new(&settings, &loop), VAULT_OK);
+    profile_runs("/bin/sleep 1000");
+    add(loop, "http://127.0.0.1:1/", NULL, 300);
+    finish(loop);
+    assert_int_equal(ended[VAULT_TIMEOUT], 1);
+    assert_in_range(vault_moment_now().monotonic_ms - began, 250, 3000);
+    vault_loop_free(loop);
+}
+
 static int set_up(void **state)
 {
     static const char *const keys[] = {"AWS_ACCESS_KEY_ID=AKIDEXAMPLE",
@@ -365,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_a_program_that_fails),
         cmocka_unit_test(test_a_program_that_is_missing),
         cmocka_unit_test(test_a_program_that_hangs),
+        cmocka_unit_test(test_a_program_has_the_time_of_its_fetch),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -116,6 +116,7 @@ static void test_read(void **state)
         {"{\"SecretString\":null,\"SecretBinary\":\"AAH/\",\"ARN\":null}", "\0\x01\xff", 3, true,
          "", ""},
         {"{\"SecretString\":\"x\",\"SecretBinary\":null}", "x", 1, false, "", ""},
+        {"{\"SecretBinary\":\"AAH/\",\"SecretString\":\"x\"}", "x", 1, false, "", ""},
         {"{\"SecretString\":\"x\",\"ARN\":\"arn:a\\/b\"}", "x", 1, false, "", "arn:a/b"},
     };
     struct vault_secret secret;
