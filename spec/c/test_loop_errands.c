@@ -1,8 +1,8 @@
 /* test_loop_errands - credentials that the loop has for all fetches that need them.
  *
  * For:   one errand for many fetches, its failure shared, fetches that end before it, its pauses,
- *        programs as its exchanges; lost memory.
- * Never: what a caller decides (test_caller), programs one by one (test_program).
+ *        lost memory.
+ * Never: what a caller decides (test_caller), programs (test_loop_programs).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,19 +11,14 @@
 #include <cmocka.h>
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "child.h"
-#include "credential_cache.h"
-#include "http.h"
-#include "loop.h"
+#include "errand_jobs.h"
 #include "server.h"
 
-#define GOOD   "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{\"SecretString\":\"value\"}"
-#define ROLE   "arn:aws:iam::123456789012:role/reader"
-#define MANY   50
-#define PLAIN  "HTTP/1.1 %s\r\nConnection: close\r\n\r\n%s"
-#define FOLDER "build/test/loop_errands"
+#define GOOD  "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{\"SecretString\":\"value\"}"
+#define MANY  50
+#define PLAIN "HTTP/1.1 %s\r\nConnection: close\r\n\r\n%s"
 
 #define ROLE_KEYS                                                                                  \
     "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId>"       \
@@ -34,67 +29,8 @@
     "<ErrorResponse><Error><Code>AccessDenied</Code><Message>planted</Message></Error></"          \
     "ErrorResponse>"
 
-static struct vault_environment *with_keys, *with_program;
-static struct vault_retry_budget budget;
-static _Atomic int64_t skew_ms;
-static unsigned ended[VAULT_STATUS_COUNT];
-static char last_message[VAULT_MESSAGE_MAX];
+static struct vault_environment *with_keys;
 static char role_answer[1024], denied_answer[1024], busy_answer[1024];
-
-static void on_done(struct vault_job *job)
-{
-    ended[vault_fetch_status(job->fetch)]++;
-    strcpy(last_message, vault_fetch_message(job->fetch)->text);
-    vault_fetch_free(job->fetch);
-    vault_free(job);
-}
-
-static struct vault_loop *open_loop(const struct vault_environment *environment)
-{
-    const struct vault_loop_settings settings = {.environment = environment,
-                                                 .budget = &budget,
-                                                 .skew_ms = &skew_ms,
-                                                 .errands = true,
-                                                 .on_done = on_done};
-    struct vault_loop *loop = NULL;
-
-    vault_credential_cache_clear();
-    memset(ended, 0, sizeof ended);
-    budget.tokens = VAULT_RETRY_BUDGET_FULL;
-    assert_int_equal(vault_loop_new(&settings, &loop), VAULT_OK);
-    return loop;
-}
-
-static struct vault_job *new_job(struct vault_loop *loop, const char *url, const char *sts,
-                                 int64_t timeout_ms)
-{
-    const struct vault_fetch_request request = {
-        .secret_id = "db",
-        .secret_id_length = 2,
-        .region = "eu-west-1",
-        .endpoint_url = url,
-        .timeout_ms = timeout_ms,
-        .caller = {.assume_role_arn = sts ? ROLE : NULL, .sts_endpoint_url = sts},
-    };
-    struct vault_job *job = vault_alloc(sizeof *job);
-
-    assert_non_null(job);
-    assert_int_equal(
-        vault_fetch_new(&request, vault_loop_world(loop), vault_moment_now(), &job->fetch),
-        VAULT_OK);
-    return job;
-}
-
-static void add(struct vault_loop *loop, const char *url, const char *sts, int64_t timeout_ms)
-{
-    vault_loop_add(loop, new_job(loop, url, sts, timeout_ms));
-}
-
-static void finish(struct vault_loop *loop)
-{
-    while (vault_loop_busy(loop))
-        vault_loop_turn(loop, 10000);
-}
 
 static void test_one_for_many(void **state)
 {
@@ -236,130 +172,18 @@ static void test_allocations(void **state)
     server_stop(&aws);
 }
 
-/* ---- programs ---- */
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
-
-static void profile_runs(const char *command)
-{
-    char text[1024];
-
-    snprintf(text, sizeof text, "[default]\ncredential_process = %s\n", command);
-    write_file(FOLDER "/config", text);
-}
-
-#define PRINTS                                                                                     \
-    "/bin/sh -c 'echo >> " FOLDER "/runs; sleep 0.05; printf %s "                                  \
-    "\"{\\\"Version\\\":1,\\\"AccessKeyId\\\":\\\"AKIDPROGRAM\\\",\\\"SecretAccessKey\\\":"        \
-    "\\\"programCANARY\\\"}\"'"
-
-static void test_a_program_for_many(void **state)
-{
-    static struct server aws = {.answer = GOOD};
-    struct vault_loop *loop = open_loop(with_program);
-    struct stat runs;
-
-    (void)state;
-    server_start(&aws);
-    profile_runs(PRINTS);
-    write_file(FOLDER "/runs", "");
-    for (int i = 0; i < MANY; i++)
-        add(loop, aws.url, NULL, 5000);
-    finish(loop);
-    assert_int_equal(ended[VAULT_OK], MANY);
-    add(loop, aws.url, NULL, 5000); /* it named no end: its keys are kept */
-    finish(loop);
-    assert_int_equal(ended[VAULT_OK], MANY + 1);
-    assert_int_equal(stat(FOLDER "/runs", &runs), 0);
-    assert_int_equal(runs.st_size, 1);
-    vault_loop_free(loop);
-    server_stop(&aws);
-}
-
-static void test_a_program_that_fails(void **state)
-{
-    struct vault_loop *loop = open_loop(with_program);
-
-    (void)state;
-    profile_runs("/bin/sh -c 'echo planted >&2; exit 3'");
-    for (int i = 0; i < MANY; i++)
-        add(loop, "http://127.0.0.1:1/", NULL, 5000);
-    finish(loop);
-    assert_int_equal(ended[VAULT_CREDENTIALS_REFUSED], MANY);
-    assert_non_null(strstr(last_message, "planted"));
-    vault_loop_free(loop);
-}
-
-static void test_a_program_that_is_missing(void **state)
-{
-    struct vault_loop *loop = open_loop(with_program);
-
-    (void)state;
-    profile_runs("/nonexistent/program");
-    add(loop, "http://127.0.0.1:1/", NULL, 5000);
-    finish(loop);
-    assert_int_equal(ended[VAULT_BAD_PROFILE], 1);
-    vault_loop_free(loop);
-}
-
-/* The fetch ends in its own time, and the program with the loop. */
-static void test_a_program_that_hangs(void **state)
-{
-    struct vault_loop *loop = open_loop(with_program);
-
-    (void)state;
-    profile_runs("/bin/sleep 1000");
-    add(loop, "http://127.0.0.1:1/", NULL, 50);
-    while (ended[VAULT_TIMEOUT] == 0)
-        vault_loop_turn(loop, 1000);
-    assert_int_equal(vault_loop_busy(loop), 1);
-    vault_loop_free(loop);
-}
-
-/* Nor longer than the fetch may take that has to wait for it itself. */
-static void test_a_program_has_the_time_of_its_fetch(void **state)
-{
-    const struct vault_loop_settings settings = {
-        .environment = with_program, .budget = &budget, .skew_ms = &skew_ms, .on_done = on_done};
-    int64_t began = vault_moment_now().monotonic_ms;
-    struct vault_loop *loop = NULL;
-
-    (void)state;
-    vault_credential_cache_clear();
-    memset(ended, 0, sizeof ended);
-    assert_int_equal(vault_loop_new(&settings, &loop), VAULT_OK);
-    profile_runs("/bin/sleep 1000");
-    add(loop, "http://127.0.0.1:1/", NULL, 300);
-    finish(loop);
-    assert_int_equal(ended[VAULT_TIMEOUT], 1);
-    assert_in_range(vault_moment_now().monotonic_ms - began, 250, 3000);
-    vault_loop_free(loop);
-}
-
 static int set_up(void **state)
 {
     static const char *const keys[] = {"AWS_ACCESS_KEY_ID=AKIDEXAMPLE",
                                        "AWS_SECRET_ACCESS_KEY=secretCANARY", "HOME=/nonexistent",
                                        NULL};
-    static const char *const program[] = {"AWS_CONFIG_FILE=" FOLDER "/config", "HOME=/nonexistent",
-                                          "PATH=/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED=true",
-                                          NULL};
     struct vault_message why = {0};
 
     (void)state;
     snprintf(role_answer, sizeof role_answer, PLAIN, "200 OK", ROLE_KEYS);
     snprintf(busy_answer, sizeof busy_answer, PLAIN, "503 Busy\r\nx-amz-retry-after: 4000", "");
     snprintf(denied_answer, sizeof denied_answer, PLAIN, "403 Forbidden", DENIED);
-    mkdir(FOLDER, 0700);
-    if (vault_environment_new(keys, &with_keys) != VAULT_OK ||
-        vault_environment_new(program, &with_program) != VAULT_OK)
+    if (vault_environment_new(keys, &with_keys) != VAULT_OK)
         return -1;
     return vault_http_start(&why) == VAULT_OK ? 0 : -1;
 }
@@ -369,23 +193,15 @@ static int tear_down(void **state)
     (void)state;
     vault_credential_cache_clear();
     vault_environment_free(with_keys);
-    vault_environment_free(with_program);
     return 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_for_many),
-        cmocka_unit_test(test_a_refusal_for_many),
-        cmocka_unit_test(test_it_outlives_the_fetch),
-        cmocka_unit_test(test_a_pause_of_its_own),
+        cmocka_unit_test(test_one_for_many),          cmocka_unit_test(test_a_refusal_for_many),
+        cmocka_unit_test(test_it_outlives_the_fetch), cmocka_unit_test(test_a_pause_of_its_own),
         cmocka_unit_test(test_allocations),
-        cmocka_unit_test(test_a_program_for_many),
-        cmocka_unit_test(test_a_program_that_fails),
-        cmocka_unit_test(test_a_program_that_is_missing),
-        cmocka_unit_test(test_a_program_that_hangs),
-        cmocka_unit_test(test_a_program_has_the_time_of_its_fetch),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
