@@ -55,8 +55,9 @@ describe("admin_guard", function()
     end)
 
     it("serves no page whose own host has come to mean this machine", function()
-        for _, host in ipairs { "evil.example", "evil.example:8001", "localhost.evil.example", "evillocalhost:8001",
-                                "127.0.0.1.evil.example", "[::1].evil.example", "1.2.3" } do
+        for _, host in ipairs { "evil.example", "evil.example:8001", "localhost.evil.example",
+                                "evillocalhost:8001", "127.0.0.1.evil.example",
+                                "[::1].evil.example", "1.2.3" } do
             assert.equal(403, (check { host = host }))
             assert.is_nil(check { host = host, addresses = { "unix:/a", "unix:" } })
             assert.is_nil(check { host = host, token = TOKEN, tokens = { TOKEN } })
