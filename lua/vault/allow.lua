@@ -4,8 +4,9 @@
 -- Never: what a glob matches (vault.glob), reading.
 --
 -- A name and an ARN are two ways to write one secret, so a glob of either kind is tried on both.
--- Of a name the six characters that AWS adds and the account are not known: the glob is right about
--- both, but for an account of which it has a part only ("12*"); such a glob matches no name.
+-- Of a name two things are not known: the six characters that AWS adds, which match anything, and
+-- the account. That is the glob's own where all of it is written there; else it is twelve zeros,
+-- which "*" matches, and "12*" does not.
 
 local compile = require("vault.glob").compile
 
