@@ -40,7 +40,7 @@ static void push_bytes(lua_State *state, const struct vault_buffer *bytes)
 
 void vault_push_secret(lua_State *state, const struct vault_secret *secret)
 {
-    lua_createtable(state, 0, 5);
+    lua_createtable(state, 0, 8); /* with what the cache adds */
     push_bytes(state, &secret->payload);
     lua_setfield(state, -2, "payload");
     lua_pushboolean(state, secret->binary);

@@ -109,8 +109,12 @@ static int push_result(lua_State *state, const struct vault_fetch *fetch)
         vault_push_batch(state, vault_fetch_batch(fetch));
     else
         vault_push_secret(state, vault_fetch_secret(fetch));
-    lua_pushnumber(state, vault_fetch_attempts(fetch));
-    lua_setfield(state, -2, "attempts");
+    /* Left out where it is 1: with what the cache adds a secret's table has eight fields, and a
+     * ninth would double it. */
+    if (vault_fetch_attempts(fetch) > 1) {
+        lua_pushnumber(state, vault_fetch_attempts(fetch));
+        lua_setfield(state, -2, "attempts");
+    }
     return 1;
 }
 

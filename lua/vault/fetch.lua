@@ -316,7 +316,7 @@ end
 --          caller's light thread; it must not yield. What it returns is what all who ask are given.
 --          Its upvalues must not be variables of a function that waits for this one to return: a
 --          light thread that is killed takes those along.
---          result: { payload, binary, version_id, arn, attempts, began (seconds) }
+--          result: { payload, binary, version_id, arn, attempts (nil: 1), began (seconds) }
 -- options  nil, or { patience, peek, since }: seconds after the fetch's beginning in which this
 --          call is over, the fetch done or not; function(options) -> what another worker has kept
 --          since; the moment after which the fetch must have begun: no earlier one is joined.

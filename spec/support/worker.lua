@@ -76,13 +76,12 @@ local function answer(self, request)
         for i, name in ipairs(request.batch) do
             entries[i] = entry_of(self, name, "AWSCURRENT")
         end
-        return { entries = entries, attempts = 1 }
+        return { entries = entries }
     end
     local entry = entry_of(self, request.secret_id, request.terms.stage)
     if entry.word then
         return nil, entry.message, entry.word
     end
-    entry.attempts = 1
     return entry
 end
 
