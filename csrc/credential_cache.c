@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "process.h"
+
 #define ADVISORY_S  (15 * 60)
 #define MANDATORY_S (10 * 60)
 #define AGAIN_S     60
@@ -28,6 +30,10 @@ struct kept {
     uint64_t failed;  /* the last one that failed; 0: none */
     enum vault_status failure;
     char *why; /* NULL: the failure's own sentence */
+
+    int64_t renew_from, spread; /* renew_at is one of so many seconds from then on.. */
+    uint32_t chance;            /* ..by chance.. */
+    pid_t settled_in;           /* ..as this process drew it */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -113,6 +119,31 @@ static enum vault_cached tell_failure(const struct kept *kept, struct vault_cach
     return VAULT_CACHED_FAILED;
 }
 
+/* Of one chance many processes make each another number, be theirs side by side or not. */
+static uint32_t stir(uint32_t chance, pid_t process)
+{
+    uint32_t bits = chance ^ (uint32_t)process * 2654435761u;
+
+    bits = (bits ^ bits >> 16) * 2246822507u;
+    bits = (bits ^ bits >> 13) * 3266489909u;
+    return bits ^ bits >> 16;
+}
+
+/* What a process inherited, others did as well, and they must not all renew it at once: each draws
+ * its own moment, at the first look, of what is left of those to draw from. */
+static void settle_inherited(struct kept *kept, int64_t now)
+{
+    pid_t process = vault_process_id();
+    int64_t from = kept->renew_from > now ? kept->renew_from : now;
+    int64_t spread = smaller(kept->spread, kept->wait_at - from);
+
+    if (kept->settled_in == process || !kept->credential.access_key_id)
+        return;
+    kept->settled_in = process;
+    if (kept->renew_at != NEVER && spread > 0)
+        kept->renew_at = from + (int64_t)stir(kept->chance, process) % spread;
+}
+
 /* What to do about an entry. Without memory for a copy nobody can use its credential. */
 static enum vault_cached judge(struct kept *kept, struct vault_cache_look *look)
 {
@@ -147,6 +178,7 @@ enum vault_cached vault_credential_cache_find(struct vault_cache_look *look)
         kept = make_room(look->key, look->key_length);
     if (kept) {
         kept->used = ++uses;
+        settle_inherited(kept, look->now);
         found = judge(kept, look);
     }
     pthread_mutex_unlock(&lock);
@@ -159,12 +191,15 @@ static void settle_windows(struct kept *kept, int64_t now, uint32_t random)
     int64_t life = kept->credential.expires - now;
     int64_t advisory = smaller(ADVISORY_S, life / 3), mandatory = smaller(MANDATORY_S, life / 6);
 
+    kept->settled_in = vault_process_id();
+    kept->chance = random;
     if (kept->credential.expires == 0) {
         kept->renew_at = kept->wait_at = NEVER;
         return;
     }
-    kept->renew_at =
-        kept->credential.expires - advisory + (int64_t)random % ((advisory - mandatory) / 2 + 1);
+    kept->renew_from = kept->credential.expires - advisory;
+    kept->spread = (advisory - mandatory) / 2 + 1;
+    kept->renew_at = kept->renew_from + (int64_t)random % kept->spread;
     kept->wait_at = kept->credential.expires - mandatory;
 }
 
@@ -191,7 +226,7 @@ static void put_off(struct kept *kept, int64_t now)
 {
     int64_t again = smaller(AGAIN_S, (kept->credential.expires - now) / 10);
 
-    kept->renew_at = now + (again < 1 ? 1 : again);
+    kept->renew_at = kept->renew_from = now + (again < 1 ? 1 : again);
     if (kept->wait_at < kept->renew_at)
         kept->wait_at = kept->renew_at;
 }

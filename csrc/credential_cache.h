@@ -37,9 +37,10 @@ struct vault_cache_look {
  * From 15 minutes before it runs out (a third of its life where that is less), or up to half the
  * way from there to the next mark, by chance, one caller is told to renew a credential, and has
  * the old one in `credential` to go on with; from 10 minutes (a sixth) on everybody waits for that
- * one. Where renewing failed and the old one is good still, it serves on, and another is told to
- * renew it after a tenth of what is left, 1 to 60 s. VAULT_CACHED_MINE without an old one: an
- * empty `credential`. Any thread. */
+ * one. A process that inherited a credential draws its own chance at its first look. Where renewing
+ * failed and the old one is good still, it serves on, and another is told to renew it after a tenth
+ * of what is left, 1 to 60 s. VAULT_CACHED_MINE without an old one: an empty `credential`. Any
+ * thread. */
 enum vault_cached vault_credential_cache_find(struct vault_cache_look *look);
 
 /* After VAULT_CACHED_MINE: keep a copy of look->credential. One that never runs out is kept until

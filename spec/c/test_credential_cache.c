@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cache_looks.h"
+#include "child.h"
 
 static void test_a_copy_of_all_of_it(void **state)
 {
@@ -248,6 +249,76 @@ static void test_fork(void **state)
     assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_BUSY);
 }
 
+#define CHILDREN 8
+#define MOST     127 /* of the codes that a child can end with */
+
+static int look_until_mine(void *at)
+{
+    const int64_t first = *(const int64_t *)at;
+    int after = 0;
+
+    for (; after < MOST; after++) {
+        struct vault_cache_look look = look_for("k", first + after);
+        bool is_good = vault_credential_cache_find(&look) == VAULT_CACHED_GOOD;
+
+        vault_credential_clear(&look.credential);
+        if (!is_good)
+            break;
+    }
+    return after;
+}
+
+/* In a child that looks for the first time at `first`: seconds from then until it is to renew. */
+static int child_renews_after(int64_t first)
+{
+    return in_child(look_until_mine, &first);
+}
+
+/* No two children need differ, but where none do nothing was drawn. */
+static void check_children(int64_t first, int least, int most)
+{
+    int drawn[CHILDREN], unlike = 0;
+
+    for (int i = 0; i < CHILDREN; i++) {
+        drawn[i] = child_renews_after(first);
+        assert_in_range(drawn[i], least, most);
+        for (int j = 0; j < i; j++)
+            unlike += drawn[i] != drawn[j];
+    }
+    assert_true(unlike >= CHILDREN);
+}
+
+/* What many inherited they do not renew in the same second, however late they look first. */
+static void test_windows_of_children(void **state)
+{
+    const int64_t end = NOW + HOUR;
+
+    (void)state;
+    have("k", "A", HOUR);
+    check_children(end - 910, 10, MOST);
+    check_children(end - 900, 0, MOST);
+    check_children(end - 700, 0, 99);
+    assert_int_equal(child_renews_after(end - 601), 0);
+    assert_int_equal(child_renews_after(end - 300), 0);
+    assert_int_equal(find("k", end - 901, "A"), VAULT_CACHED_GOOD); /* as it was */
+    assert_int_equal(find("k", end - 900, "A"), VAULT_CACHED_MINE);
+}
+
+/* One that never runs out, and one whose renewal was put off, are not renewed for the fork. */
+static void test_children_renew_no_sooner(void **state)
+{
+    const int64_t end = NOW + HOUR;
+
+    (void)state;
+    have("k", "A", -NOW);
+    assert_int_equal(child_renews_after(NOW), MOST);
+    drop("k", "A");
+    have("k", "A", HOUR);
+    assert_int_equal(find("k", end - 900, "A"), VAULT_CACHED_MINE);
+    fails("k", end - 900);
+    check_children(end - 890, 50, MOST);
+}
+
 static void test_find_allocations(void **state)
 {
     (void)state;
@@ -297,6 +368,8 @@ int main(void)
         TEST(test_what_is_renewed_stays),
         TEST(test_one_of_many_threads_renews),
         TEST(test_fork),
+        TEST(test_windows_of_children),
+        TEST(test_children_renew_no_sooner),
         TEST(test_find_allocations),
         TEST(test_keep_allocations),
     };
