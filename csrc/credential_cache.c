@@ -16,11 +16,14 @@
 #define MANDATORY_S (10 * 60)
 #define AGAIN_S     60
 #define NEVER       INT64_MAX
+#define BUCKETS     1024
 
-/* key NULL: free */
 struct kept {
+    struct kept *next; /* of those in the same bucket */
+    uint64_t hash;     /* the key's */
     char *key;
     size_t key_length;
+
     struct vault_credential credential; /* empty: none was had yet */
     int64_t renew_at;                   /* one caller is asked to */
     int64_t wait_at;                    /* everybody waits for that one */
@@ -37,15 +40,45 @@ struct kept {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct kept all[VAULT_CREDENTIAL_CACHE_MAX];
+static struct kept *buckets[BUCKETS];
+static size_t kept_count;
 static uint64_t uses, attempts;
+
+/* FNV-1a. */
+static uint64_t hash_of(const char *key, size_t key_length)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < key_length; i++)
+        hash = (hash ^ (unsigned char)key[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/* Each in turn; NULL after the last. */
+static struct kept *first_of(size_t bucket)
+{
+    while (bucket < BUCKETS && !buckets[bucket])
+        bucket++;
+    return bucket < BUCKETS ? buckets[bucket] : NULL;
+}
+
+static struct kept *after(const struct kept *kept)
+{
+    return kept->next ? kept->next : first_of(kept->hash % BUCKETS + 1);
+}
 
 static void forget(struct kept *kept)
 {
+    struct kept **link = &buckets[kept->hash % BUCKETS];
+
+    while (*link != kept)
+        link = &(*link)->next;
+    *link = kept->next;
+    kept_count--;
     vault_free(kept->key);
     vault_free(kept->why);
     vault_credential_clear(&kept->credential);
-    *kept = (struct kept){0};
+    vault_free(kept);
 }
 
 /* Who renewed it in the parent of this process does not come to an end here. */
@@ -56,36 +89,50 @@ static bool is_busy(const struct kept *kept)
 
 static struct kept *look_up(const char *key, size_t key_length)
 {
-    for (size_t i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++)
-        if (all[i].key && all[i].key_length == key_length &&
-            vault_equal(all[i].key, key, key_length))
-            return &all[i];
-    return NULL;
+    uint64_t hash = hash_of(key, key_length);
+    struct kept *kept = buckets[hash % BUCKETS];
+
+    while (kept && !(kept->hash == hash && kept->key_length == key_length &&
+                     vault_equal(kept->key, key, key_length)))
+        kept = kept->next;
+    return kept;
 }
 
-/* A place for a new key: a free one, else the least recently used that nobody renews. */
-static struct kept *make_room(const char *key, size_t key_length)
+/* The least recently used that nobody renews; NULL: none. */
+static struct kept *oldest(void)
 {
-    struct kept *oldest = NULL;
-    char *copy;
+    struct kept *found = NULL;
 
-    for (size_t i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++) {
-        if (is_busy(&all[i]))
-            continue;
-        if (!oldest || !all[i].key || (oldest->key && all[i].used < oldest->used))
-            oldest = &all[i];
-        if (!oldest->key)
-            break;
+    for (struct kept *kept = first_of(0); kept; kept = after(kept))
+        if (!is_busy(kept) && (!found || kept->used < found->used))
+            found = kept;
+    return found;
+}
+
+/* A new key's, with nothing kept yet; NULL: no room or no memory. */
+static struct kept *add(const char *key, size_t key_length)
+{
+    struct kept *goes = kept_count < VAULT_CREDENTIAL_CACHE_MAX ? NULL : oldest();
+    struct kept *made;
+
+    if (!goes && kept_count >= VAULT_CREDENTIAL_CACHE_MAX)
+        return NULL;
+    made = vault_alloc(sizeof *made);
+    if (!made)
+        return NULL;
+    made->key = vault_copy(key, key_length);
+    if (!made->key) {
+        vault_free(made);
+        return NULL;
     }
-    if (!oldest)
-        return NULL;
-    copy = vault_copy(key, key_length);
-    if (!copy)
-        return NULL;
-    forget(oldest);
-    oldest->key = copy;
-    oldest->key_length = key_length;
-    return oldest;
+    if (goes)
+        forget(goes);
+    made->key_length = key_length;
+    made->hash = hash_of(key, key_length);
+    made->next = buckets[made->hash % BUCKETS];
+    buckets[made->hash % BUCKETS] = made;
+    kept_count++;
+    return made;
 }
 
 static bool copy_of(const struct vault_credential *from, struct vault_credential *to)
@@ -175,7 +222,7 @@ enum vault_cached vault_credential_cache_find(struct vault_cache_look *look)
     pthread_mutex_lock(&lock);
     kept = look_up(look->key, look->key_length);
     if (!kept)
-        kept = make_room(look->key, look->key_length);
+        kept = add(look->key, look->key_length);
     if (kept) {
         kept->used = ++uses;
         settle_inherited(kept, look->now);
@@ -287,10 +334,10 @@ size_t vault_credential_cache_list(struct vault_kept_credential *list, size_t mo
     size_t count = 0;
 
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < VAULT_CREDENTIAL_CACHE_MAX && count < most; i++)
-        if (all[i].credential.access_key_id)
+    for (struct kept *kept = first_of(0); kept && count < most; kept = after(kept))
+        if (kept->credential.access_key_id)
             list[count++] =
-                (struct vault_kept_credential){all[i].credential.source, all[i].credential.expires};
+                (struct vault_kept_credential){kept->credential.source, kept->credential.expires};
     pthread_mutex_unlock(&lock);
     return count;
 }
@@ -298,7 +345,7 @@ size_t vault_credential_cache_list(struct vault_kept_credential *list, size_t mo
 void vault_credential_cache_clear(void)
 {
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++)
-        forget(&all[i]);
+    for (struct kept *kept; (kept = first_of(0)) != NULL;)
+        forget(kept);
     pthread_mutex_unlock(&lock);
 }

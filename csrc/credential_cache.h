@@ -10,7 +10,7 @@
 
 #include "credentials.h"
 
-#define VAULT_CREDENTIAL_CACHE_MAX 64
+#define VAULT_CREDENTIAL_CACHE_MAX 1024 /* beyond that the least recently used goes */
 
 enum vault_cached {
     VAULT_CACHED_GOOD,   /* `credential` is a copy, to be used */

@@ -10,7 +10,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "caller_runs.h"
+
+#define ROLES 100
 
 static void test_found_out_once(void **state)
 {
@@ -122,6 +126,22 @@ static void test_one_is_freed_midway_the_other_finds_out(void **state)
     vault_caller_free(other);
 }
 
+/* Of many callers, in whatever turns they come, each asks once. */
+static void test_many_roles(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 3; turn++) {
+        for (int i = 0; i < ROLES; i++) {
+            struct vault_identity_request request = by_role;
+            char arn[64];
+
+            snprintf(arn, sizeof arn, ARN("tenant-%d"), i);
+            request.assume_role_arn = arn;
+            run(new_caller(&request), NOW, turn == 0 ? &first : NULL, "ASIACANARY1");
+        }
+    }
+}
+
 /* ---- refused by AWS ---- */
 
 static void test_refused(void **state)
@@ -224,6 +244,7 @@ int main(void)
         TEST(test_one_finds_out_the_other_waits),
         TEST(test_one_fails_and_so_do_all_that_waited),
         TEST(test_one_is_freed_midway_the_other_finds_out),
+        TEST(test_many_roles),
         TEST(test_refused),
         TEST(test_refused_while_another_renews),
         TEST(test_new_allocations),

@@ -1,8 +1,8 @@
 /* test_credential_cache - credentials kept, and who renews them.
  *
- * For:   vault_credential_cache_*: the two windows, one renewer at a time, dropping, room, fork,
- *        lost memory.
- * Never: how a credential is had (test_caller).
+ * For:   vault_credential_cache_*: the two windows, one renewer at a time, dropping, fork, lost
+ *        memory.
+ * Never: how a credential is had (test_caller), how many have room (test_credential_cache_room).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -159,45 +158,6 @@ static void test_drop_while_another_renews(void **state)
     assert_int_equal(find("k", now, "B"), VAULT_CACHED_GOOD);
 }
 
-/* ---- room ---- */
-
-static const char *numbered(int number)
-{
-    static char text[16];
-
-    snprintf(text, sizeof text, "key%d", number);
-    return text;
-}
-
-static void test_the_least_recently_used_goes(void **state)
-{
-    (void)state;
-    for (int i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++)
-        have(numbered(i), "A", HOUR);
-    assert_int_equal(find(numbered(0), NOW, "A"), VAULT_CACHED_GOOD);
-    have("new", "N", HOUR);
-    assert_int_equal(find(numbered(0), NOW, "A"), VAULT_CACHED_GOOD);
-    assert_int_equal(find(numbered(2), NOW, "A"), VAULT_CACHED_GOOD);
-    assert_int_equal(find("new", NOW, "N"), VAULT_CACHED_GOOD);
-    assert_int_equal(find(numbered(1), NOW, NULL), VAULT_CACHED_MINE);
-}
-
-static void test_what_is_renewed_stays(void **state)
-{
-    (void)state;
-    for (int i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++)
-        assert_int_equal(find(numbered(i), NOW, NULL), VAULT_CACHED_MINE);
-    assert_int_equal(find("new", NOW, NULL), VAULT_CACHED_FULL);
-    keep("new", "N", NOW, NOW + HOUR); /* has no place: nothing happens */
-    pass_on("new");
-    fails("new", NOW);
-    drop("new", "N");
-    assert_int_equal(find("new", NOW, NULL), VAULT_CACHED_FULL);
-    keep(numbered(5), "A", NOW, NOW + HOUR);
-    have("new", "N", HOUR);
-    assert_int_equal(find(numbered(4), NOW, NULL), VAULT_CACHED_BUSY);
-}
-
 /* ---- threads, fork, memory ---- */
 
 static atomic_int mine;
@@ -322,9 +282,11 @@ static void test_children_renew_no_sooner(void **state)
 static void test_find_allocations(void **state)
 {
     (void)state;
-    vault_alloc_fail(1); /* the key */
-    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_FULL);
-    vault_alloc_fail(0);
+    for (unsigned long nth = 1; nth <= 2; nth++) { /* the entry and its key */
+        vault_alloc_fail(nth);
+        assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_FULL);
+        vault_alloc_fail(0);
+    }
     have("k", "A", HOUR);
     for (unsigned long nth = 1; nth <= 3; nth++) { /* the copy's three texts */
         vault_alloc_fail(nth);
@@ -364,8 +326,6 @@ int main(void)
         TEST(test_a_list_of_what_is_kept),
         TEST(test_drop),
         TEST(test_drop_while_another_renews),
-        TEST(test_the_least_recently_used_goes),
-        TEST(test_what_is_renewed_stays),
         TEST(test_one_of_many_threads_renews),
         TEST(test_fork),
         TEST(test_windows_of_children),

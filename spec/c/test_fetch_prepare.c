@@ -276,7 +276,7 @@ static void test_allocations(void **state)
     const struct vault_fetch_request request = role_request();
 
     (void)state;
-    play_without_memory(NULL, &request, (struct answer[]){first_role, good}, 4);
+    play_without_memory(NULL, &request, (struct answer[]){first_role, good}, 5);
 }
 
 int main(void)

@@ -124,7 +124,7 @@ static void test_allocations(void **state)
     (void)state;
     request.caller.assume_role_arn = ROLE;
     request.caller.role_session_name = "gateway";
-    play_without_memory(instance, &request, answers, 10);
+    play_without_memory(instance, &request, answers, 12);
 }
 
 int main(void)
