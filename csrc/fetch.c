@@ -13,8 +13,7 @@
 #include "signed_exchange.h"
 
 #define TIMEOUT_MAX_MS 3600000
-#define ERRAND_MS      30000 /* longer than any source takes by its own limits */
-#define RETRY_LEAST_MS 10    /* in less AWS answers nobody: a retry would only be a call more */
+#define RETRY_LEAST_MS 10 /* in less AWS answers nobody: a retry would only be a call more */
 /* The year 3000: no clock is right there, and close to 9999 nothing could be signed any more. */
 #define DATE_MAX INT64_C(32503680000)
 
@@ -307,28 +306,6 @@ enum vault_status vault_fetch_new(const struct vault_fetch_request *request,
     else
         vault_fetch_free(fetch);
     return status;
-}
-
-struct vault_fetch *vault_fetch_take_errand(struct vault_fetch *fetch, struct vault_moment now)
-{
-    struct vault_fetch_request request = {.secret_id = ""};
-    struct vault_fetch *errand = NULL;
-
-    if (!fetch->caller || !vault_caller_take_errand(fetch->caller))
-        return NULL;
-    request.timeout_ms = ERRAND_MS;
-    request.region = fetch->wanted.region.data;
-    request.caller = fetch->wanted.caller;
-    if (vault_fetch_new(&request, fetch->world, now, &errand) != VAULT_OK)
-        return NULL;
-    errand->is_errand = true;
-    return errand;
-}
-
-void vault_fetch_rouse(struct vault_fetch *fetch)
-{
-    if (fetch->state == VAULT_FETCH_AWAIT && fetch->caller && vault_caller_waits(fetch->caller))
-        fetch->wake = 0;
 }
 
 void vault_fetch_free(struct vault_fetch *fetch)

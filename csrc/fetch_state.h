@@ -25,6 +25,7 @@ struct vault_fetch {
     struct vault_region_run *locating; /* NULL: no region has to be found */
     struct vault_place *place; /* where the service is; from IDENTIFY on, but for an errand */
     struct vault_identity_world callers;
+    bool regional;               /* the region may decide who asks; an errand's: as its sender's */
     struct vault_caller *caller; /* from IDENTIFY on */
     struct vault_exchange exchange;
     struct vault_exchange *out;    /* the last one that was to be performed */

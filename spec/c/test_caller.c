@@ -74,7 +74,7 @@ static void test_keys_at_hand_are_explained(void **state)
 
     (void)state;
     world.trail = &trail;
-    assert_int_equal(vault_caller_new(&own, &world, &caller), VAULT_OK);
+    assert_int_equal(vault_caller_new(&own, &world, true, &caller), VAULT_OK);
     is_done(caller, NOW, "AKIDCANARY");
     assert_int_equal(trail.count, 1);
     assert_string_equal(trail.steps[0].what.text, "the vault's own keys");
@@ -192,7 +192,7 @@ static void test_new_allocations(void **state)
     (void)state;
     for (unsigned long nth = 1; status != VAULT_OK; nth++) {
         vault_alloc_fail(nth);
-        status = vault_caller_new(&by_role, &asking.world, &caller);
+        status = vault_caller_new(&by_role, &asking.world, true, &caller);
         assert_int_equal(status, vault_alloc_fail(0) >= nth ? VAULT_NO_MEMORY : VAULT_OK);
         assert_int_equal(caller == NULL, status != VAULT_OK);
     }

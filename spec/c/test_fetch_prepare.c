@@ -270,7 +270,7 @@ static void test_deadline_after_a_refusal(void **state)
     close_stage(&stage);
 }
 
-/* On the way to a role and with it; the four are the copy that the cache keeps. */
+/* On the way to a role and with it; the five are what the cache keeps. */
 static void test_allocations(void **state)
 {
     const struct vault_fetch_request request = role_request();
