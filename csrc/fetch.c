@@ -92,7 +92,7 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
 
     /* A queue or a pause took all the time. */
     if (vault_fetch_is_over(fetch, now)) {
-        vault_retry_forgo(&fetch->retry, fetch->world->budget);
+        vault_retry_forgo(&fetch->retry, fetch->budget);
         return vault_fetch_conclude(fetch,
                                     fetch->status == VAULT_OK ? VAULT_TIMEOUT : fetch->status);
     }
@@ -101,7 +101,7 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
     vault_exchange_clear(&fetch->exchange);
     /* Where one connection fell silent, others that were kept with it may have, too. */
     fetch->exchange.fresh = unanswered;
-    fetch->exchange.again = vault_retry_is_left(&fetch->retry, fetch->world->budget);
+    fetch->exchange.again = vault_retry_is_left(&fetch->retry, fetch->budget);
     status = ask(&fetch->exchange, &fetch->wanted);
     if (status == VAULT_OK)
         status = vault_exchange_sign(&fetch->exchange, &signing,
@@ -185,7 +185,7 @@ static enum vault_fetch_state read_answer(struct vault_fetch *fetch, struct vaul
     vault_fetch_report_answer(fetch->report, exchange, fetch->signed_skew_ms);
     fetch->status = read_result(fetch);
     if (fetch->status == VAULT_OK) {
-        vault_retry_succeeded(&fetch->retry, fetch->world->budget);
+        vault_retry_succeeded(&fetch->retry, fetch->budget);
         return vault_fetch_conclude(fetch, VAULT_OK);
     }
     if (vault_fetch_is_over(fetch, now))
@@ -194,10 +194,10 @@ static enum vault_fetch_state read_answer(struct vault_fetch *fetch, struct vaul
         return VAULT_FETCH_SIGN;
     if (identify_again(fetch))
         return VAULT_FETCH_IDENTIFY;
-    pause = vault_retry_pause(&fetch->retry, fetch->world->budget, fetch->status,
-                              exchange->retry_after_ms);
+    pause =
+        vault_retry_pause(&fetch->retry, fetch->budget, fetch->status, exchange->retry_after_ms);
     if (pause >= 0 && now.monotonic_ms + pause + RETRY_LEAST_MS > fetch->deadline) {
-        vault_retry_forgo(&fetch->retry, fetch->world->budget);
+        vault_retry_forgo(&fetch->retry, fetch->budget);
         pause = -1;
     }
     if (pause < 0)
@@ -261,7 +261,7 @@ static void prepare(struct vault_fetch *fetch, const struct vault_fetch_world *w
     fetch->callers = (struct vault_identity_world){
         .environment = world->environment,
         .signer = world->signer,
-        .budget = world->budget,
+        .budgets = world->budgets,
         .random = world->random,
         .random_at = world->random_at,
         .skew_ms = world->skew_ms,

@@ -28,7 +28,7 @@ struct vault_fetch_world {
     struct vault_places *places;     /* NULL: none is kept */
     struct vault_chain_roles *roles; /* NULL: not kept */
     struct vault_signer *signer;
-    struct vault_retry_budget *budget;
+    struct vault_retry_budgets *budgets;
     _Atomic int64_t *skew_ms; /* AWS's clock minus ours, as last seen */
     vault_random *random;
     void *random_at;

@@ -137,6 +137,8 @@ enum vault_fetch_state vault_fetch_locate(struct vault_fetch *fetch, struct vaul
                               &fetch->place, &why);
     if (status != VAULT_OK)
         return give_up(fetch, status, why.text);
+    fetch->budget =
+        vault_retry_budget_of(fetch->world->budgets, vault_place_endpoint(fetch->place)->host.data);
     vault_fetch_report_endpoint(fetch->report, vault_place_endpoint(fetch->place));
     return begin_caller(fetch, now);
 }

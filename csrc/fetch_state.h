@@ -19,7 +19,8 @@ struct vault_fetch {
     bool identified_again, clock_corrected;
     int64_t deadline, wake;
     struct vault_retry retry;
-    int64_t signed_skew_ms; /* AWS's clock minus ours, as the last attempt had it */
+    struct vault_retry_budget *budget; /* that of the place's host */
+    int64_t signed_skew_ms;            /* AWS's clock minus ours, as the last attempt had it */
 
     struct vault_credential_query query;
     struct vault_region_run *locating; /* NULL: no region has to be found */

@@ -60,7 +60,7 @@ enum vault_status vault_loop_new(const struct vault_loop_settings *settings,
     loop->world.environment = settings->environment;
     loop->world.places = &loop->places;
     loop->world.roles = &loop->roles;
-    loop->world.budget = settings->budget;
+    loop->world.budgets = settings->budgets;
     loop->world.skew_ms = settings->skew_ms;
     loop->world.random = vault_moment_random;
     loop->world.errands = settings->errands;

@@ -15,6 +15,7 @@
 
 #include "child.h"
 #include "credential_cache.h"
+#include "host_tokens.h"
 #include "http.h"
 #include "loop.h"
 #include "server.h"
@@ -35,7 +36,7 @@
     "ErrorResponse>"
 
 static struct vault_environment *with_keys, *with_program;
-static struct vault_retry_budget budget;
+static struct vault_retry_budgets budgets;
 static _Atomic int64_t skew_ms;
 static unsigned ended[VAULT_STATUS_COUNT];
 static char last_message[VAULT_MESSAGE_MAX];
@@ -52,7 +53,7 @@ static void on_done(struct vault_job *job)
 static struct vault_loop *open_loop(const struct vault_environment *environment)
 {
     const struct vault_loop_settings settings = {.environment = environment,
-                                                 .budget = &budget,
+                                                 .budgets = &budgets,
                                                  .skew_ms = &skew_ms,
                                                  .errands = true,
                                                  .on_done = on_done};
@@ -60,7 +61,7 @@ static struct vault_loop *open_loop(const struct vault_environment *environment)
 
     vault_credential_cache_clear();
     memset(ended, 0, sizeof ended);
-    budget.tokens = VAULT_RETRY_BUDGET_FULL;
+    memset(&budgets, 0, sizeof budgets);
     assert_int_equal(vault_loop_new(&settings, &loop), VAULT_OK);
     return loop;
 }
@@ -172,7 +173,7 @@ static void test_a_pause_of_its_own(void **state)
     server_start(&busy);
     server_start(&aws);
     add(loop, aws.url, busy.url, 5000);
-    while (budget.tokens == VAULT_RETRY_BUDGET_FULL)
+    while (*tokens_at(&budgets, busy.url) == VAULT_RETRY_BUDGET_FULL)
         vault_loop_turn(loop, 10);
     for (unsigned i = 0; i < 2; i++) {
         server_start(&sts[i]);
