@@ -60,17 +60,21 @@ static enum vault_status take_at_hand(struct vault_caller *caller)
     return vault_chain_at_hand(caller->request, &query, &caller->look.credential);
 }
 
-static enum vault_status make_key(struct vault_caller *caller)
+static enum vault_status make_key(struct vault_caller *caller, bool regional)
 {
-    enum vault_status status = vault_identity_key(caller->request, &caller->key);
+    struct vault_identity_request keyed = *caller->request;
+    enum vault_status status;
 
+    if (!regional)
+        keyed.region = NULL;
+    status = vault_identity_key(&keyed, &caller->key);
     caller->look.key = caller->key.data;
     caller->look.key_length = caller->key.length;
     return status;
 }
 
 enum vault_status vault_caller_new(const struct vault_identity_request *request,
-                                   const struct vault_identity_world *world,
+                                   const struct vault_identity_world *world, bool regional,
                                    struct vault_caller **made)
 {
     struct vault_caller *caller = vault_alloc(sizeof *caller);
@@ -85,7 +89,7 @@ enum vault_status vault_caller_new(const struct vault_identity_request *request,
     status = take_at_hand(caller);
     caller->at_hand = status == VAULT_OK;
     if (status != VAULT_OK && status != VAULT_NO_MEMORY)
-        status = make_key(caller);
+        status = make_key(caller, regional);
     if (status == VAULT_OK)
         *made = caller;
     else

@@ -19,11 +19,12 @@ enum vault_caller_mode {
     VAULT_CALLER_ERRAND /* be that errand: have it, early too */
 };
 
-/* `request` and `world` are borrowed for the caller's life. `*made` goes to vault_caller_free,
+/* `request` and `world` are borrowed for the caller's life. Not `regional`: whatever the region, it
+ * is the same credential, and kept once (vault_chain_regional). `*made` goes to vault_caller_free,
  * which lets others renew what this one has not. VAULT_OK, VAULT_NO_MEMORY, VAULT_TOO_LARGE. */
 VAULT_MUST_CHECK enum vault_status vault_caller_new(const struct vault_identity_request *request,
                                                     const struct vault_identity_world *world,
-                                                    struct vault_caller **made);
+                                                    bool regional, struct vault_caller **made);
 void vault_caller_free(struct vault_caller *caller);
 
 /* VAULT_CALLER_ALONE until it is set; before the first vault_caller_next. */

@@ -11,15 +11,19 @@
 #include <unistd.h>
 
 #include "fork_locks.h"
+#include "process.h"
 
 #define AHEAD_S (15 * 60)
 #define AGAIN_S 60
 #define NEVER   INT64_MAX
+#define BUCKETS 1024
 
-/* key NULL: free */
 struct kept {
+    struct kept *next; /* of those in the same bucket */
+    uint64_t hash;     /* the key's */
     char *key;
     size_t key_length;
+
     struct vault_credential credential; /* empty: none was had yet */
     int64_t renew_at;                   /* one caller is asked to */
     pid_t busy;                         /* the process in which somebody renews it; 0: nobody */
@@ -28,10 +32,15 @@ struct kept {
     uint64_t failed;  /* the last one that failed; 0: none */
     enum vault_status failure;
     char *why; /* NULL: the failure's own sentence */
+
+    int64_t renew_from, spread; /* renew_at is one of so many seconds from then on.. */
+    uint32_t chance;            /* ..by chance.. */
+    pid_t settled_in;           /* ..as this process drew it */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct kept all[VAULT_CREDENTIAL_CACHE_MAX];
+static struct kept *buckets[BUCKETS];
+static size_t kept_count;
 static uint64_t uses, attempts;
 
 __attribute__((constructor)) static void outlive_forks(void)
@@ -39,12 +48,41 @@ __attribute__((constructor)) static void outlive_forks(void)
     vault_fork_locks_add(VAULT_FORK_CREDENTIALS, &lock);
 }
 
+/* FNV-1a. */
+static uint64_t hash_of(const char *key, size_t key_length)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < key_length; i++)
+        hash = (hash ^ (unsigned char)key[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/* Each in turn; NULL after the last. */
+static struct kept *first_of(size_t bucket)
+{
+    while (bucket < BUCKETS && !buckets[bucket])
+        bucket++;
+    return bucket < BUCKETS ? buckets[bucket] : NULL;
+}
+
+static struct kept *after(const struct kept *kept)
+{
+    return kept->next ? kept->next : first_of(kept->hash % BUCKETS + 1);
+}
+
 static void forget(struct kept *kept)
 {
+    struct kept **link = &buckets[kept->hash % BUCKETS];
+
+    while (*link != kept)
+        link = &(*link)->next;
+    *link = kept->next;
+    kept_count--;
     vault_free(kept->key);
     vault_free(kept->why);
     vault_credential_clear(&kept->credential);
-    *kept = (struct kept){0};
+    vault_free(kept);
 }
 
 /* Who renewed it in the parent of this process does not come to an end here. */
@@ -55,36 +93,50 @@ static bool is_busy(const struct kept *kept)
 
 static struct kept *look_up(const char *key, size_t key_length)
 {
-    for (size_t i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++)
-        if (all[i].key && all[i].key_length == key_length &&
-            vault_equal(all[i].key, key, key_length))
-            return &all[i];
-    return NULL;
+    uint64_t hash = hash_of(key, key_length);
+    struct kept *kept = buckets[hash % BUCKETS];
+
+    while (kept && !(kept->hash == hash && kept->key_length == key_length &&
+                     vault_equal(kept->key, key, key_length)))
+        kept = kept->next;
+    return kept;
 }
 
-/* A place for a new key: a free one, else the least recently used that nobody renews. */
-static struct kept *make_room(const char *key, size_t key_length)
+/* The least recently used that nobody renews; NULL: none. */
+static struct kept *oldest(void)
 {
-    struct kept *oldest = NULL;
-    char *copy;
+    struct kept *found = NULL;
 
-    for (size_t i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++) {
-        if (is_busy(&all[i]))
-            continue;
-        if (!oldest || !all[i].key || (oldest->key && all[i].used < oldest->used))
-            oldest = &all[i];
-        if (!oldest->key)
-            break;
+    for (struct kept *kept = first_of(0); kept; kept = after(kept))
+        if (!is_busy(kept) && (!found || kept->used < found->used))
+            found = kept;
+    return found;
+}
+
+/* A new key's, with nothing kept yet; NULL: no room or no memory. */
+static struct kept *add(const char *key, size_t key_length)
+{
+    struct kept *goes = kept_count < VAULT_CREDENTIAL_CACHE_MAX ? NULL : oldest();
+    struct kept *made;
+
+    if (!goes && kept_count >= VAULT_CREDENTIAL_CACHE_MAX)
+        return NULL;
+    made = vault_alloc(sizeof *made);
+    if (!made)
+        return NULL;
+    made->key = vault_copy(key, key_length);
+    if (!made->key) {
+        vault_free(made);
+        return NULL;
     }
-    if (!oldest)
-        return NULL;
-    copy = vault_copy(key, key_length);
-    if (!copy)
-        return NULL;
-    forget(oldest);
-    oldest->key = copy;
-    oldest->key_length = key_length;
-    return oldest;
+    if (goes)
+        forget(goes);
+    made->key_length = key_length;
+    made->hash = hash_of(key, key_length);
+    made->next = buckets[made->hash % BUCKETS];
+    buckets[made->hash % BUCKETS] = made;
+    kept_count++;
+    return made;
 }
 
 static bool copy_of(const struct vault_credential *from, struct vault_credential *to)
@@ -118,6 +170,31 @@ static enum vault_cached tell_failure(const struct kept *kept, struct vault_cach
     return VAULT_CACHED_FAILED;
 }
 
+/* Of one chance many processes make each another number, be theirs side by side or not. */
+static uint32_t stir(uint32_t chance, pid_t process)
+{
+    uint32_t bits = chance ^ (uint32_t)process * 2654435761u;
+
+    bits = (bits ^ bits >> 16) * 2246822507u;
+    bits = (bits ^ bits >> 13) * 3266489909u;
+    return bits ^ bits >> 16;
+}
+
+/* What a process inherited, others did as well, and they must not all renew it at once: each draws
+ * its own moment, at the first look, of what is left of those to draw from. */
+static void settle_inherited(struct kept *kept, int64_t now)
+{
+    pid_t process = vault_process_id();
+    int64_t from = kept->renew_from > now ? kept->renew_from : now;
+    int64_t spread = smaller(kept->spread, kept->credential.expires - from);
+
+    if (kept->settled_in == process || !kept->credential.access_key_id)
+        return;
+    kept->settled_in = process;
+    if (kept->renew_at != NEVER && spread > 0)
+        kept->renew_at = from + (int64_t)stir(kept->chance, process) % spread;
+}
+
 /* What to do about an entry. Without memory for a copy nobody can use its credential. */
 static enum vault_cached judge(struct kept *kept, struct vault_cache_look *look)
 {
@@ -149,9 +226,10 @@ enum vault_cached vault_credential_cache_find(struct vault_cache_look *look)
     pthread_mutex_lock(&lock);
     kept = look_up(look->key, look->key_length);
     if (!kept)
-        kept = make_room(look->key, look->key_length);
+        kept = add(look->key, look->key_length);
     if (kept) {
         kept->used = ++uses;
+        settle_inherited(kept, look->now);
         found = judge(kept, look);
     }
     pthread_mutex_unlock(&lock);
@@ -163,9 +241,12 @@ static void settle_windows(struct kept *kept, int64_t now, uint32_t random)
 {
     int64_t ahead = smaller(AHEAD_S, (kept->credential.expires - now) / 3);
 
-    kept->renew_at = kept->credential.expires == 0
-                         ? NEVER
-                         : kept->credential.expires - ahead + (int64_t)random % (ahead / 6 + 1);
+    kept->settled_in = vault_process_id();
+    kept->chance = random;
+    kept->renew_from = kept->credential.expires - ahead;
+    kept->spread = ahead / 6 + 1;
+    kept->renew_at =
+        kept->credential.expires == 0 ? NEVER : kept->renew_from + (int64_t)random % kept->spread;
 }
 
 void vault_credential_cache_keep(const struct vault_cache_look *look, uint32_t random)
@@ -191,7 +272,7 @@ static void put_off(struct kept *kept, int64_t now)
 {
     int64_t again = smaller(AGAIN_S, (kept->credential.expires - now) / 10);
 
-    kept->renew_at = now + (again < 1 ? 1 : again);
+    kept->renew_at = kept->renew_from = now + (again < 1 ? 1 : again);
 }
 
 void vault_credential_cache_fail(const struct vault_cache_look *look, enum vault_status failure,
@@ -250,10 +331,10 @@ size_t vault_credential_cache_list(struct vault_kept_credential *list, size_t mo
     size_t count = 0;
 
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < VAULT_CREDENTIAL_CACHE_MAX && count < most; i++)
-        if (all[i].credential.access_key_id)
+    for (struct kept *kept = first_of(0); kept && count < most; kept = after(kept))
+        if (kept->credential.access_key_id)
             list[count++] =
-                (struct vault_kept_credential){all[i].credential.source, all[i].credential.expires};
+                (struct vault_kept_credential){kept->credential.source, kept->credential.expires};
     pthread_mutex_unlock(&lock);
     return count;
 }
@@ -261,7 +342,7 @@ size_t vault_credential_cache_list(struct vault_kept_credential *list, size_t mo
 void vault_credential_cache_clear(void)
 {
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++)
-        forget(&all[i]);
+    for (struct kept *kept; (kept = first_of(0)) != NULL;)
+        forget(kept);
     pthread_mutex_unlock(&lock);
 }

@@ -10,7 +10,7 @@
 
 #include "credentials.h"
 
-#define VAULT_CREDENTIAL_CACHE_MAX 64
+#define VAULT_CREDENTIAL_CACHE_MAX 1024 /* beyond that the least recently used goes */
 
 enum vault_cached {
     VAULT_CACHED_GOOD,   /* `credential` is a copy, to be used */
@@ -36,10 +36,11 @@ struct vault_cache_look {
  *
  * From 15 minutes before it runs out (a third of its life where that is less), or up to a sixth of
  * that later, by chance, one caller is told to renew a credential, and has the old one in
- * `credential` to go on with. Whoever has the old one uses it to its very end: it is good, and who
- * renews it may be waiting in vain. Where renewing failed and the old one is good still, another is
- * told to renew it after a tenth of what is left, 1 to 60 s. VAULT_CACHED_MINE without an old one:
- * an empty `credential`. Any thread. */
+ * `credential` to go on with. A process that inherited a credential draws its own chance at its
+ * first look. Whoever has the old one uses it to its very end: it is good, and who renews it may be
+ * waiting in vain. Where renewing failed and the old one is good still, another is told to renew it
+ * after a tenth of what is left, 1 to 60 s. VAULT_CACHED_MINE without an old one: an empty
+ * `credential`. Any thread. */
 enum vault_cached vault_credential_cache_find(struct vault_cache_look *look);
 
 /* After VAULT_CACHED_MINE: keep a copy of look->credential. One that never runs out is kept until

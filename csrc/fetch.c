@@ -13,8 +13,7 @@
 #include "signed_exchange.h"
 
 #define TIMEOUT_MAX_MS 3600000
-#define ERRAND_MS      30000 /* longer than any source takes by its own limits */
-#define RETRY_LEAST_MS 10    /* in less AWS answers nobody: a retry would only be a call more */
+#define RETRY_LEAST_MS 10 /* in less AWS answers nobody: a retry would only be a call more */
 /* The year 3000: no clock is right there, and close to 9999 nothing could be signed any more. */
 #define DATE_MAX INT64_C(32503680000)
 
@@ -93,7 +92,7 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
 
     /* A queue or a pause took all the time. */
     if (vault_fetch_is_over(fetch, now)) {
-        vault_retry_forgo(&fetch->retry, fetch->world->budget);
+        vault_retry_forgo(&fetch->retry, fetch->budget);
         return vault_fetch_conclude(fetch,
                                     fetch->status == VAULT_OK ? VAULT_TIMEOUT : fetch->status);
     }
@@ -102,7 +101,7 @@ static enum vault_fetch_state sign(struct vault_fetch *fetch, struct vault_momen
     vault_exchange_clear(&fetch->exchange);
     /* Where one connection fell silent, others that were kept with it may have, too. */
     fetch->exchange.fresh = unanswered;
-    fetch->exchange.again = vault_retry_is_left(&fetch->retry, fetch->world->budget);
+    fetch->exchange.again = vault_retry_is_left(&fetch->retry, fetch->budget);
     status = ask(&fetch->exchange, &fetch->wanted);
     if (status == VAULT_OK)
         status = vault_exchange_sign(&fetch->exchange, &signing,
@@ -186,7 +185,7 @@ static enum vault_fetch_state read_answer(struct vault_fetch *fetch, struct vaul
     vault_fetch_report_answer(fetch->report, exchange, fetch->signed_skew_ms);
     fetch->status = read_result(fetch);
     if (fetch->status == VAULT_OK) {
-        vault_retry_succeeded(&fetch->retry, fetch->world->budget);
+        vault_retry_succeeded(&fetch->retry, fetch->budget);
         return vault_fetch_conclude(fetch, VAULT_OK);
     }
     if (vault_fetch_is_over(fetch, now))
@@ -195,10 +194,10 @@ static enum vault_fetch_state read_answer(struct vault_fetch *fetch, struct vaul
         return VAULT_FETCH_SIGN;
     if (identify_again(fetch))
         return VAULT_FETCH_IDENTIFY;
-    pause = vault_retry_pause(&fetch->retry, fetch->world->budget, fetch->status,
-                              exchange->retry_after_ms);
+    pause =
+        vault_retry_pause(&fetch->retry, fetch->budget, fetch->status, exchange->retry_after_ms);
     if (pause >= 0 && now.monotonic_ms + pause + RETRY_LEAST_MS > fetch->deadline) {
-        vault_retry_forgo(&fetch->retry, fetch->world->budget);
+        vault_retry_forgo(&fetch->retry, fetch->budget);
         pause = -1;
     }
     if (pause < 0)
@@ -262,7 +261,7 @@ static void prepare(struct vault_fetch *fetch, const struct vault_fetch_world *w
     fetch->callers = (struct vault_identity_world){
         .environment = world->environment,
         .signer = world->signer,
-        .budget = world->budget,
+        .budgets = world->budgets,
         .random = world->random,
         .random_at = world->random_at,
         .skew_ms = world->skew_ms,
@@ -307,28 +306,6 @@ enum vault_status vault_fetch_new(const struct vault_fetch_request *request,
     else
         vault_fetch_free(fetch);
     return status;
-}
-
-struct vault_fetch *vault_fetch_take_errand(struct vault_fetch *fetch, struct vault_moment now)
-{
-    struct vault_fetch_request request = {.secret_id = ""};
-    struct vault_fetch *errand = NULL;
-
-    if (!fetch->caller || !vault_caller_take_errand(fetch->caller))
-        return NULL;
-    request.timeout_ms = ERRAND_MS;
-    request.region = fetch->wanted.region.data;
-    request.caller = fetch->wanted.caller;
-    if (vault_fetch_new(&request, fetch->world, now, &errand) != VAULT_OK)
-        return NULL;
-    errand->is_errand = true;
-    return errand;
-}
-
-void vault_fetch_rouse(struct vault_fetch *fetch)
-{
-    if (fetch->state == VAULT_FETCH_AWAIT && fetch->caller && vault_caller_waits(fetch->caller))
-        fetch->wake = 0;
 }
 
 void vault_fetch_free(struct vault_fetch *fetch)

@@ -15,6 +15,7 @@
 #include "exchange.h"
 #include "fetch_report.h"
 #include "fetch_request.h"
+#include "identity_chain.h"
 #include "moment.h"
 #include "place.h"
 #include "retry.h"
@@ -24,9 +25,10 @@
 /* What all fetches of one loop share. */
 struct vault_fetch_world {
     const struct vault_environment *environment;
-    struct vault_places *places; /* NULL: none is kept */
+    struct vault_places *places;     /* NULL: none is kept */
+    struct vault_chain_roles *roles; /* NULL: not kept */
     struct vault_signer *signer;
-    struct vault_retry_budget *budget;
+    struct vault_retry_budgets *budgets;
     _Atomic int64_t *skew_ms; /* AWS's clock minus ours, as last seen */
     vault_random *random;
     void *random_at;

@@ -1,11 +1,13 @@
 /* fetch_prepare - the first half of a fetch: where it goes, and who asks.
  *
- * For:   the states LOCATE and IDENTIFY, and the waiting in them.
+ * For:   the states LOCATE and IDENTIFY, the waiting in them, and the errand that ends it.
  * Never: the secret that is fetched (fetch), sockets, the clock (it comes in).
  */
 #include <stdatomic.h>
 
 #include "fetch_state.h"
+
+#define ERRAND_MS 30000 /* longer than any source takes by its own limits */
 
 #define DOING_REGION " while the instance was asked for its region"
 #define DOING_CALLER " while credentials were asked for"
@@ -88,12 +90,17 @@ static bool is_asking_for_region(const struct vault_fetch *fetch)
     return fetch->locating && fetch->locating->asking;
 }
 
-static enum vault_fetch_state begin_caller(struct vault_fetch *fetch)
+static enum vault_fetch_state begin_caller(struct vault_fetch *fetch, struct vault_moment now)
 {
-    enum vault_status status;
+    const struct vault_identity_request *request = &fetch->wanted.caller;
+    enum vault_status status = VAULT_OK;
 
     fetch->wanted.caller.region = fetch->wanted.region.data;
-    status = vault_caller_new(&fetch->wanted.caller, &fetch->callers, &fetch->caller);
+    if (!fetch->is_errand)
+        status = vault_chain_regional(request, &fetch->query, fetch->world->roles, now.monotonic_ms,
+                                      &fetch->regional);
+    if (status == VAULT_OK)
+        status = vault_caller_new(request, &fetch->callers, fetch->regional, &fetch->caller);
     if (status != VAULT_OK)
         return vault_fetch_conclude(fetch, status);
     if (fetch->is_errand)
@@ -123,15 +130,17 @@ enum vault_fetch_state vault_fetch_locate(struct vault_fetch *fetch, struct vaul
             fetch->report->region_from = fetch->locating->looked ? "instance metadata" : "profile";
     }
     if (fetch->is_errand)
-        return begin_caller(fetch);
+        return begin_caller(fetch, now);
     asked.region = fetch->wanted.region.data;
     vault_message_clear(&why);
     status = vault_place_find(fetch->world->places, &fetch->query, &asked, now.monotonic_ms,
                               &fetch->place, &why);
     if (status != VAULT_OK)
         return give_up(fetch, status, why.text);
+    fetch->budget =
+        vault_retry_budget_of(fetch->world->budgets, vault_place_endpoint(fetch->place)->host.data);
     vault_fetch_report_endpoint(fetch->report, vault_place_endpoint(fetch->place));
-    return begin_caller(fetch);
+    return begin_caller(fetch, now);
 }
 
 static void tell_credential(struct vault_fetch_report *report,
@@ -163,4 +172,27 @@ enum vault_fetch_state vault_fetch_identify(struct vault_fetch *fetch, struct va
     if (fetch->report)
         tell_credential(fetch->report, vault_caller_credential(caller));
     return VAULT_FETCH_SIGN;
+}
+
+struct vault_fetch *vault_fetch_take_errand(struct vault_fetch *fetch, struct vault_moment now)
+{
+    struct vault_fetch_request request = {.secret_id = ""};
+    struct vault_fetch *errand = NULL;
+
+    if (!fetch->caller || !vault_caller_take_errand(fetch->caller))
+        return NULL;
+    request.timeout_ms = ERRAND_MS;
+    request.region = fetch->wanted.region.data;
+    request.caller = fetch->wanted.caller;
+    if (vault_fetch_new(&request, fetch->world, now, &errand) != VAULT_OK)
+        return NULL;
+    errand->is_errand = true;
+    errand->regional = fetch->regional;
+    return errand;
+}
+
+void vault_fetch_rouse(struct vault_fetch *fetch)
+{
+    if (fetch->state == VAULT_FETCH_AWAIT && fetch->caller && vault_caller_waits(fetch->caller))
+        fetch->wake = 0;
 }

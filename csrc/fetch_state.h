@@ -19,12 +19,14 @@ struct vault_fetch {
     bool identified_again, clock_corrected;
     int64_t deadline, wake;
     struct vault_retry retry;
-    int64_t signed_skew_ms; /* AWS's clock minus ours, as the last attempt had it */
+    struct vault_retry_budget *budget; /* that of the place's host */
+    int64_t signed_skew_ms;            /* AWS's clock minus ours, as the last attempt had it */
 
     struct vault_credential_query query;
     struct vault_region_run *locating; /* NULL: no region has to be found */
     struct vault_place *place; /* where the service is; from IDENTIFY on, but for an errand */
     struct vault_identity_world callers;
+    bool regional;               /* the region may decide who asks; an errand's: as its sender's */
     struct vault_caller *caller; /* from IDENTIFY on */
     struct vault_exchange exchange;
     struct vault_exchange *out;    /* the last one that was to be performed */

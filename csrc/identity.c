@@ -258,7 +258,7 @@ static struct vault_role_tools tools_of(struct vault_identity *identity)
     return (struct vault_role_tools){
         .exchange = &identity->exchange,
         .signer = identity->world->signer,
-        .budget = identity->world->budget,
+        .budgets = identity->world->budgets,
         .random = identity->world->random,
         .random_at = identity->world->random_at,
         .skew_ms = identity->world->skew_ms,
@@ -355,7 +355,7 @@ void vault_identity_free(struct vault_identity *identity)
         return;
     /* Left in a role's pause: the attempt that it was for is not made. */
     if (identity->stage == ASSUME && !identity->role.asked)
-        vault_retry_forgo(&identity->role.retry, identity->world->budget);
+        vault_retry_forgo(&identity->role.retry, identity->role.budget);
     vault_exchange_free(&identity->exchange);
     vault_plan_clear(&identity->plan);
     vault_credential_run_free(&identity->run);

@@ -19,7 +19,7 @@
 struct vault_identity_world {
     const struct vault_environment *environment;
     struct vault_signer *signer;
-    struct vault_retry_budget *budget;
+    struct vault_retry_budgets *budgets;
     vault_random *random;
     void *random_at;
     _Atomic int64_t *skew_ms;  /* NULL, or AWS's clock minus ours: corrected by what STS says */

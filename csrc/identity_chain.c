@@ -8,6 +8,8 @@
 #include "credentials_web_identity.h"
 #include "profile_plan.h"
 
+#define GOOD_MS 1000
+
 static enum vault_status plan_environment(const struct vault_credential_query *query,
                                           struct vault_plan *plan, struct vault_message *why)
 {
@@ -68,4 +70,44 @@ enum vault_status vault_chain_at_hand(const struct vault_identity_request *reque
     if (is_set(request->access_key_id) || is_set(request->secret_access_key))
         return vault_own_keys(request, credential, &unsaid);
     return vault_environment_keys(query, credential, &unsaid);
+}
+
+/* `last`: whoever looks for a credential goes no further. */
+static enum vault_status look_at(const struct vault_chain_link *link,
+                                 const struct vault_credential_query *query, bool *roles,
+                                 bool *last)
+{
+    struct vault_message unsaid;
+    struct vault_plan plan = {0};
+    enum vault_status status;
+
+    vault_message_clear(&unsaid);
+    status = link->plan(query, &plan, &unsaid);
+    *roles = plan.role_count > 0;
+    *last = status == VAULT_OK ? link->must_have || plan.base == VAULT_PLAN_KEYS
+                               : status != VAULT_NOT_CONFIGURED;
+    vault_plan_clear(&plan);
+    return status == VAULT_NO_MEMORY ? status : VAULT_OK;
+}
+
+enum vault_status vault_chain_regional(const struct vault_identity_request *request,
+                                       const struct vault_credential_query *query,
+                                       struct vault_chain_roles *roles, int64_t now_ms,
+                                       bool *regional)
+{
+    enum vault_status status = VAULT_OK;
+    bool last = false;
+
+    *regional = is_set(request->assume_role_arn);
+    if (*regional || is_set(request->access_key_id) || is_set(request->secret_access_key))
+        return VAULT_OK;
+    if (roles && now_ms < roles->until_ms) {
+        *regional = roles->any;
+        return VAULT_OK;
+    }
+    for (size_t i = 0; i < VAULT_CHAIN_LINKS && status == VAULT_OK && !*regional && !last; i++)
+        status = look_at(&vault_chain[i], query, regional, &last);
+    if (roles && status == VAULT_OK)
+        *roles = (struct vault_chain_roles){*regional, now_ms + GOOD_MS};
+    return status;
 }

@@ -1,7 +1,7 @@
 /* identity_chain - the order in which the sources of credentials are asked.
  *
  * For:   environment, profile, container, web identity, instance metadata: each by its name and the
- *        plan that it comes to; what stands before all of them.
+ *        plan that it comes to; what stands before all of them; whether a region matters to it.
  * Never: carrying a plan out (identity), keeping credentials.
  */
 #ifndef VAULT_IDENTITY_CHAIN_H
@@ -33,5 +33,20 @@ VAULT_MUST_CHECK enum vault_status vault_own_keys(const struct vault_identity_re
 VAULT_MUST_CHECK enum vault_status vault_chain_at_hand(const struct vault_identity_request *request,
                                                        const struct vault_credential_query *query,
                                                        struct vault_credential *credential);
+
+/* Whether a plan of the chain has roles, as it was found less than a second ago: files say so, too,
+ * and are not read for every fetch. {0}: not known. One thread's at a time. */
+struct vault_chain_roles {
+    bool any;
+    int64_t until_ms;
+};
+
+/* Whether the region may decide which credential comes of the request: where a role may have to be
+ * assumed, by STS of that region. `roles` NULL: nothing is kept. `now_ms`: any clock that does not
+ * go back. VAULT_OK, VAULT_NO_MEMORY. */
+VAULT_MUST_CHECK enum vault_status
+vault_chain_regional(const struct vault_identity_request *request,
+                     const struct vault_credential_query *query, struct vault_chain_roles *roles,
+                     int64_t now_ms, bool *regional);
 
 #endif

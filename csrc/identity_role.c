@@ -41,15 +41,20 @@ static enum vault_step done(struct vault_role_run *run, enum vault_status status
 
 /* A vault's own endpoint is for signed calls: the token of a web identity would go to whoever wrote
  * it there. */
-static enum vault_status settle(struct vault_role_run *run, const struct vault_role_wish *wish)
+static enum vault_status settle(struct vault_role_run *run, const struct vault_role_wish *wish,
+                                const struct vault_role_tools *tools)
 {
     const struct vault_endpoint_query asked = {
         .service = vault_sts_service,
         .region = wish->region,
         .override = wish->caller ? wish->endpoint_url : NULL,
     };
+    enum vault_status status =
+        vault_service_endpoint(wish->query, &asked, &run->endpoint, &run->why);
 
-    return vault_service_endpoint(wish->query, &asked, &run->endpoint, &run->why);
+    if (status == VAULT_OK)
+        run->budget = vault_retry_budget_of(tools->budgets, run->endpoint.host.data);
+    return status;
 }
 
 /* `token` is trimmed. What is amiss with it is said of its file. */
@@ -116,7 +121,7 @@ static enum vault_step ask(struct vault_role_run *run, const struct vault_role_w
     vault_message_clear(&run->why);
     vault_exchange_clear(tools->exchange);
     if (!run->endpoint.url.length)
-        status = settle(run, wish);
+        status = settle(run, wish, tools);
     if (status == VAULT_OK)
         status = wish->caller ? ask_role(run, wish, tools, now)
                               : ask_web_identity(run, wish, tools->exchange);
@@ -175,11 +180,11 @@ enum vault_step vault_role_next(struct vault_role_run *run, const struct vault_r
     run->asked = false;
     status = hear(run, wish, exchange, now);
     if (status == VAULT_OK) {
-        vault_retry_succeeded(&run->retry, tools->budget);
+        vault_retry_succeeded(&run->retry, run->budget);
         return done(run, VAULT_OK);
     }
     if (wish->caller && correct_clock(run, tools, status, now))
         return ask(run, wish, tools, exchange->date);
-    run->pause_ms = vault_retry_pause(&run->retry, tools->budget, status, exchange->retry_after_ms);
+    run->pause_ms = vault_retry_pause(&run->retry, run->budget, status, exchange->retry_after_ms);
     return run->pause_ms < 0 ? done(run, status) : VAULT_STEP_PAUSE;
 }

@@ -26,7 +26,8 @@ struct vault_role_wish {
 struct vault_role_run {
     struct vault_endpoint endpoint;
     struct vault_retry retry;
-    bool asked; /* an exchange is out */
+    struct vault_retry_budget *budget; /* that of STS's host; NULL: that is not known yet */
+    bool asked;                        /* an exchange is out */
     bool clock_corrected;
     int64_t signed_at; /* by AWS's clock, as the last attempt had it */
     int64_t pause_ms;
@@ -39,7 +40,7 @@ struct vault_role_run {
 struct vault_role_tools {
     struct vault_exchange *exchange;
     struct vault_signer *signer;
-    struct vault_retry_budget *budget;
+    struct vault_retry_budgets *budgets;
     vault_random *random;
     void *random_at;
     _Atomic int64_t *skew_ms; /* NULL: a clock that STS calls wrong stays as it is */

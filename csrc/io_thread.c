@@ -30,7 +30,7 @@ struct engine {
 };
 
 /* What the fetches of a process have in common, with a thread or without. */
-static struct vault_retry_budget budget = {VAULT_RETRY_BUDGET_FULL};
+static struct vault_retry_budgets budgets;
 static _Atomic int64_t skew_ms;
 
 static struct engine *engine; /* of process engine_in; what fork brought is not touched */
@@ -106,7 +106,7 @@ static enum vault_status new_loop(const struct vault_engine_settings *settings, 
     const struct vault_loop_settings wanted = {
         .environment = vault_environment_process(),
         .ca_file = settings->ca_file,
-        .budget = &budget,
+        .budgets = &budgets,
         .skew_ms = &skew_ms,
         .errands = lives,
         .on_done = lives ? keep_for_delivery : NULL,

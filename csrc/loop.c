@@ -22,6 +22,7 @@ struct vault_loop {
     struct vault_http_settings http;
     struct vault_fetch_world world;
     struct vault_places places;
+    struct vault_chain_roles roles;
     char *ca_file;
     CURLM *multi;
     struct vault_job *jobs; /* all that are taken up, doubly linked */
@@ -58,7 +59,8 @@ enum vault_status vault_loop_new(const struct vault_loop_settings *settings,
         goto out;
     loop->world.environment = settings->environment;
     loop->world.places = &loop->places;
-    loop->world.budget = settings->budget;
+    loop->world.roles = &loop->roles;
+    loop->world.budgets = settings->budgets;
     loop->world.skew_ms = settings->skew_ms;
     loop->world.random = vault_moment_random;
     loop->world.errands = settings->errands;

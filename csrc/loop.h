@@ -28,7 +28,7 @@ struct vault_job {
 struct vault_loop_settings {
     const struct vault_environment *environment; /* borrowed for the loop's life */
     const char *ca_file;                         /* copied; NULL: the system's trust store */
-    struct vault_retry_budget *budget;
+    struct vault_retry_budgets *budgets;
     _Atomic int64_t *skew_ms;
     bool errands; /* a credential that is to be renewed is the loop's own job, which outlives the
                      fetch that asked for it; the loop must go on, then */

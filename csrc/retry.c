@@ -35,6 +35,50 @@ void vault_retry_init(struct vault_retry *retry, const struct vault_environment 
     };
 }
 
+/* FNV-1a, never 0. */
+static uint64_t hash_of(const char *host)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (; *host; host++)
+        hash = (hash ^ (unsigned char)*host) * UINT64_C(0x100000001b3);
+    return hash ? hash : 1;
+}
+
+/* The host's own slot, else the one that was not used for the longest time. */
+static struct vault_retry_host *slot_for(struct vault_retry_budgets *budgets, uint64_t hash)
+{
+    struct vault_retry_host *oldest = &budgets->hosts[0];
+
+    for (size_t i = 0; i < VAULT_RETRY_HOSTS; i++) {
+        struct vault_retry_host *slot = &budgets->hosts[i];
+
+        if (atomic_load(&slot->host) == hash)
+            return slot;
+        if (atomic_load(&slot->used) < atomic_load(&oldest->used))
+            oldest = slot;
+    }
+    return oldest;
+}
+
+/* No lock, which a fork could leave held. Two threads that bring the same new host at once may take
+ * a slot each: one of them is found from then on, the other grows old. */
+struct vault_retry_budget *vault_retry_budget_of(struct vault_retry_budgets *budgets,
+                                                 const char *host)
+{
+    uint64_t hash = hash_of(host), held;
+    struct vault_retry_host *slot;
+
+    do {
+        slot = slot_for(budgets, hash);
+        held = atomic_load(&slot->host);
+    } while (held != hash && !atomic_compare_exchange_strong(&slot->host, &held, hash));
+    atomic_store(&slot->used, atomic_fetch_add(&budgets->uses, 1) + 1);
+    if (held != hash)
+        atomic_store(&slot->budget.tokens, VAULT_RETRY_BUDGET_FULL);
+    return &slot->budget;
+}
+
 static bool draw(struct vault_retry_budget *budget, int cost)
 {
     int tokens = atomic_load(&budget->tokens);
@@ -87,7 +131,8 @@ int64_t vault_retry_pause(struct vault_retry *retry, struct vault_retry_budget *
 
 void vault_retry_forgo(struct vault_retry *retry, struct vault_retry_budget *budget)
 {
-    pay_back(budget, retry->drawn);
+    if (retry->drawn)
+        pay_back(budget, retry->drawn);
     retry->drawn = 0;
 }
 

@@ -44,7 +44,7 @@ static inline struct vault_caller *new_caller(const struct vault_identity_reques
 {
     struct vault_caller *caller = NULL;
 
-    assert_int_equal(vault_caller_new(request, &asking.world, &caller), VAULT_OK);
+    assert_int_equal(vault_caller_new(request, &asking.world, true, &caller), VAULT_OK);
     return caller;
 }
 

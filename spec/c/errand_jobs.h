@@ -12,7 +12,7 @@
 
 #define ROLE "arn:aws:iam::123456789012:role/reader"
 
-static struct vault_retry_budget budget;
+static struct vault_retry_budgets budgets;
 static _Atomic int64_t skew_ms;
 static unsigned ended[VAULT_STATUS_COUNT];
 static char last_message[VAULT_MESSAGE_MAX];
@@ -28,7 +28,7 @@ static inline void on_done(struct vault_job *job)
 static inline struct vault_loop *open_loop(const struct vault_environment *environment)
 {
     const struct vault_loop_settings settings = {.environment = environment,
-                                                 .budget = &budget,
+                                                 .budgets = &budgets,
                                                  .skew_ms = &skew_ms,
                                                  .errands = true,
                                                  .on_done = on_done};
@@ -36,7 +36,7 @@ static inline struct vault_loop *open_loop(const struct vault_environment *envir
 
     vault_credential_cache_clear();
     memset(ended, 0, sizeof ended);
-    budget.tokens = VAULT_RETRY_BUDGET_FULL;
+    memset(&budgets, 0, sizeof budgets);
     assert_int_equal(vault_loop_new(&settings, &loop), VAULT_OK);
     return loop;
 }

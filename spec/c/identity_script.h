@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "host_tokens.h"
 #include "identity.h"
 #include "imds_script.h"
 #include "profile_home.h"
@@ -59,7 +60,7 @@ struct ask {
 struct asking {
     struct vault_environment *environment;
     struct vault_signer *signer;
-    struct vault_retry_budget budget;
+    struct vault_retry_budgets budgets;
     _Atomic int64_t skew_ms;
     struct vault_identity_world world;
     uint32_t bits;
@@ -87,11 +88,10 @@ static inline void open_asking(struct asking *asking, const char *const *entries
         list[i + 1] = in_home(entries[i], texts[i + 1], sizeof texts[0]);
     assert_int_equal(vault_environment_new(list, &asking->environment), VAULT_OK);
     assert_int_equal(vault_signer_new(&asking->signer), VAULT_OK);
-    asking->budget.tokens = VAULT_RETRY_BUDGET_FULL;
     asking->world = (struct vault_identity_world){
         .environment = asking->environment,
         .signer = asking->signer,
-        .budget = &asking->budget,
+        .budgets = &asking->budgets,
         .random = asking_bits,
         .random_at = asking,
         .skew_ms = &asking->skew_ms,

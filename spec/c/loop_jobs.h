@@ -8,6 +8,7 @@
 
 #include <signal.h>
 
+#include "host_tokens.h"
 #include "http.h"
 #include "loop.h"
 #include "server.h"
@@ -16,7 +17,7 @@
 #define BUSY "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
 
 static struct vault_environment *environment, *once;
-static struct vault_retry_budget budget;
+static struct vault_retry_budgets budgets;
 static _Atomic int64_t skew_ms;
 
 /* What became of the jobs, in the order of their ends. */
@@ -42,11 +43,11 @@ static inline void forget_jobs(void)
 static inline struct vault_loop *open_loop(const struct vault_environment *seen)
 {
     const struct vault_loop_settings settings = {
-        .environment = seen, .budget = &budget, .skew_ms = &skew_ms, .on_done = on_done};
+        .environment = seen, .budgets = &budgets, .skew_ms = &skew_ms, .on_done = on_done};
     struct vault_loop *loop = NULL;
 
     forget_jobs(); /* of a test that failed */
-    budget.tokens = VAULT_RETRY_BUDGET_FULL;
+    memset(&budgets, 0, sizeof budgets);
     assert_int_equal(vault_loop_new(&settings, &loop), VAULT_OK);
     return loop;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "credential_cache.h"
+#include "host_tokens.h"
 #include "fetch.h"
 #include "region.h"
 #include "saying.h"
@@ -37,7 +38,7 @@ struct answer {
 struct stage {
     struct vault_environment *environment;
     struct vault_signer *signer;
-    struct vault_retry_budget budget;
+    struct vault_retry_budgets budgets;
     _Atomic int64_t skew_ms;
     uint32_t bits;
     struct vault_fetch_world world;
@@ -109,12 +110,11 @@ static inline void open_stage(struct stage *stage, const char *const *entries)
     assert_int_equal(vault_environment_new(entries ? entries : with_keys, &stage->environment),
                      VAULT_OK);
     assert_int_equal(vault_signer_new(&stage->signer), VAULT_OK);
-    stage->budget.tokens = VAULT_RETRY_BUDGET_FULL;
     stage->now = (struct vault_moment){.monotonic_ms = 5000, .wall_ms = WALL_MS};
     stage->world = (struct vault_fetch_world){
         .environment = stage->environment,
         .signer = stage->signer,
-        .budget = &stage->budget,
+        .budgets = &stage->budgets,
         .skew_ms = &stage->skew_ms,
         .random = stage_bits,
         .random_at = stage,

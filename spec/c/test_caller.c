@@ -10,7 +10,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "caller_runs.h"
+
+#define ROLES 100
 
 static void test_found_out_once(void **state)
 {
@@ -70,7 +74,7 @@ static void test_keys_at_hand_are_explained(void **state)
 
     (void)state;
     world.trail = &trail;
-    assert_int_equal(vault_caller_new(&own, &world, &caller), VAULT_OK);
+    assert_int_equal(vault_caller_new(&own, &world, true, &caller), VAULT_OK);
     is_done(caller, NOW, "AKIDCANARY");
     assert_int_equal(trail.count, 1);
     assert_string_equal(trail.steps[0].what.text, "the vault's own keys");
@@ -120,6 +124,22 @@ static void test_one_is_freed_midway_the_other_finds_out(void **state)
     exchange(other, NOW, &first);
     is_done(other, NOW, "ASIACANARY1");
     vault_caller_free(other);
+}
+
+/* Of many callers, in whatever turns they come, each asks once. */
+static void test_many_roles(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 3; turn++) {
+        for (int i = 0; i < ROLES; i++) {
+            struct vault_identity_request request = by_role;
+            char arn[64];
+
+            snprintf(arn, sizeof arn, ARN("tenant-%d"), i);
+            request.assume_role_arn = arn;
+            run(new_caller(&request), NOW, turn == 0 ? &first : NULL, "ASIACANARY1");
+        }
+    }
 }
 
 /* ---- refused by AWS ---- */
@@ -172,7 +192,7 @@ static void test_new_allocations(void **state)
     (void)state;
     for (unsigned long nth = 1; status != VAULT_OK; nth++) {
         vault_alloc_fail(nth);
-        status = vault_caller_new(&by_role, &asking.world, &caller);
+        status = vault_caller_new(&by_role, &asking.world, true, &caller);
         assert_int_equal(status, vault_alloc_fail(0) >= nth ? VAULT_NO_MEMORY : VAULT_OK);
         assert_int_equal(caller == NULL, status != VAULT_OK);
     }
@@ -224,6 +244,7 @@ int main(void)
         TEST(test_one_finds_out_the_other_waits),
         TEST(test_one_fails_and_so_do_all_that_waited),
         TEST(test_one_is_freed_midway_the_other_finds_out),
+        TEST(test_many_roles),
         TEST(test_refused),
         TEST(test_refused_while_another_renews),
         TEST(test_new_allocations),

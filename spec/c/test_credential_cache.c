@@ -1,8 +1,8 @@
 /* test_credential_cache - credentials kept, and who renews them.
  *
- * For:   vault_credential_cache_*: the two windows, one renewer at a time, dropping, room, fork,
- *        lost memory.
- * Never: how a credential is had (test_caller).
+ * For:   vault_credential_cache_*: the two windows, one renewer at a time, dropping, fork, lost
+ *        memory.
+ * Never: how a credential is had (test_caller), how many have room (test_credential_cache_room).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,12 +12,12 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cache_looks.h"
+#include "child.h"
 
 static void test_a_copy_of_all_of_it(void **state)
 {
@@ -156,45 +156,6 @@ static void test_drop_while_another_renews(void **state)
     assert_int_equal(find("k", now, "B"), VAULT_CACHED_GOOD);
 }
 
-/* ---- room ---- */
-
-static const char *numbered(int number)
-{
-    static char text[16];
-
-    snprintf(text, sizeof text, "key%d", number);
-    return text;
-}
-
-static void test_the_least_recently_used_goes(void **state)
-{
-    (void)state;
-    for (int i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++)
-        have(numbered(i), "A", HOUR);
-    assert_int_equal(find(numbered(0), NOW, "A"), VAULT_CACHED_GOOD);
-    have("new", "N", HOUR);
-    assert_int_equal(find(numbered(0), NOW, "A"), VAULT_CACHED_GOOD);
-    assert_int_equal(find(numbered(2), NOW, "A"), VAULT_CACHED_GOOD);
-    assert_int_equal(find("new", NOW, "N"), VAULT_CACHED_GOOD);
-    assert_int_equal(find(numbered(1), NOW, NULL), VAULT_CACHED_MINE);
-}
-
-static void test_what_is_renewed_stays(void **state)
-{
-    (void)state;
-    for (int i = 0; i < VAULT_CREDENTIAL_CACHE_MAX; i++)
-        assert_int_equal(find(numbered(i), NOW, NULL), VAULT_CACHED_MINE);
-    assert_int_equal(find("new", NOW, NULL), VAULT_CACHED_FULL);
-    keep("new", "N", NOW, NOW + HOUR); /* has no place: nothing happens */
-    pass_on("new");
-    fails("new", NOW);
-    drop("new", "N");
-    assert_int_equal(find("new", NOW, NULL), VAULT_CACHED_FULL);
-    keep(numbered(5), "A", NOW, NOW + HOUR);
-    have("new", "N", HOUR);
-    assert_int_equal(find(numbered(4), NOW, NULL), VAULT_CACHED_BUSY);
-}
-
 /* ---- threads, fork, memory ---- */
 
 static atomic_int mine;
@@ -246,12 +207,84 @@ static void test_fork(void **state)
     assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_BUSY);
 }
 
+#define CHILDREN 8
+#define MOST     127 /* of the codes that a child can end with */
+
+static int look_until_mine(void *at)
+{
+    const int64_t first = *(const int64_t *)at;
+    int after = 0;
+
+    for (; after < MOST; after++) {
+        struct vault_cache_look look = look_for("k", first + after);
+        bool is_good = vault_credential_cache_find(&look) == VAULT_CACHED_GOOD;
+
+        vault_credential_clear(&look.credential);
+        if (!is_good)
+            break;
+    }
+    return after;
+}
+
+/* In a child that looks for the first time at `first`: seconds from then until it is to renew. */
+static int child_renews_after(int64_t first)
+{
+    return in_child(look_until_mine, &first);
+}
+
+/* No two children need differ, but where none do nothing was drawn. */
+static void check_children(int64_t first, int least, int most)
+{
+    int drawn[CHILDREN], unlike = 0;
+
+    for (int i = 0; i < CHILDREN; i++) {
+        drawn[i] = child_renews_after(first);
+        assert_in_range(drawn[i], least, most);
+        for (int j = 0; j < i; j++)
+            unlike += drawn[i] != drawn[j];
+    }
+    assert_true(unlike >= CHILDREN);
+}
+
+/* What many inherited they do not renew in the same second, however late they look first. */
+static void test_windows_of_children(void **state)
+{
+    const int64_t end = NOW + HOUR;
+
+    (void)state;
+    have("k", "A", HOUR);
+    check_children(end - 910, 10, MOST);
+    check_children(end - 900, 0, MOST);
+    check_children(end - 700, 0, MOST);
+    check_children(end - 60, 0, 59);
+    assert_int_equal(child_renews_after(end - 1), 0);
+    assert_int_equal(find("k", end - 901, "A"), VAULT_CACHED_GOOD); /* as it was */
+    assert_int_equal(find("k", end - 900, "A"), VAULT_CACHED_MINE);
+}
+
+/* One that never runs out, and one whose renewal was put off, are not renewed for the fork. */
+static void test_children_renew_no_sooner(void **state)
+{
+    const int64_t end = NOW + HOUR;
+
+    (void)state;
+    have("k", "A", -NOW);
+    assert_int_equal(child_renews_after(NOW), MOST);
+    drop("k", "A");
+    have("k", "A", HOUR);
+    assert_int_equal(find("k", end - 900, "A"), VAULT_CACHED_MINE);
+    fails("k", end - 900);
+    check_children(end - 890, 50, MOST);
+}
+
 static void test_find_allocations(void **state)
 {
     (void)state;
-    vault_alloc_fail(1); /* the key */
-    assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_FULL);
-    vault_alloc_fail(0);
+    for (unsigned long nth = 1; nth <= 2; nth++) { /* the entry and its key */
+        vault_alloc_fail(nth);
+        assert_int_equal(find("k", NOW, NULL), VAULT_CACHED_FULL);
+        vault_alloc_fail(0);
+    }
     have("k", "A", HOUR);
     for (unsigned long nth = 1; nth <= 3; nth++) { /* the copy's three texts */
         vault_alloc_fail(nth);
@@ -291,10 +324,10 @@ int main(void)
         TEST(test_a_list_of_what_is_kept),
         TEST(test_drop),
         TEST(test_drop_while_another_renews),
-        TEST(test_the_least_recently_used_goes),
-        TEST(test_what_is_renewed_stays),
         TEST(test_one_of_many_threads_renews),
         TEST(test_fork),
+        TEST(test_windows_of_children),
+        TEST(test_children_renew_no_sooner),
         TEST(test_find_allocations),
         TEST(test_keep_allocations),
     };

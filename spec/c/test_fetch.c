@@ -327,7 +327,7 @@ static void test_allocations(void **state)
                   "aws_secret_access_key=secretCANARY\n");
     fclose(file);
     request.region = NULL;
-    play_without_memory(entries, &request, answers, 4);
+    play_without_memory(entries, &request, answers, 6);
     remove_folder(folder);
 }
 

@@ -38,16 +38,16 @@ static void test_pauses_and_budget(void **state)
     assert_int_equal(play(&stage, (struct answer[]){busy, wish, good}, 3, NULL), VAULT_OK);
     assert_int_equal(stage.paused_ms[0], 49);
     assert_int_equal(stage.paused_ms[1], 1999);
-    assert_int_equal(stage.budget.tokens, 500 - 14);
+    assert_int_equal(*tokens_of(&stage.budgets, SECRETS_HOST), 500 - 14);
     stage.bits = 0;
     assert_int_equal(play(&stage, (struct answer[]){wish, good}, 2, NULL), VAULT_OK);
     assert_int_equal(stage.paused_ms[0], 1700);
-    assert_int_equal(stage.budget.tokens, 500 - 14);
-    stage.budget.tokens = 13;
+    assert_int_equal(*tokens_of(&stage.budgets, SECRETS_HOST), 500 - 14);
+    *tokens_of(&stage.budgets, SECRETS_HOST) = 13;
     assert_int_equal(play(&stage, &busy, 1, NULL), VAULT_SERVER_ERROR);
-    assert_int_equal(stage.budget.tokens, 13);
+    assert_int_equal(*tokens_of(&stage.budgets, SECRETS_HOST), 13);
     assert_int_equal(play(&stage, &good, 1, NULL), VAULT_OK);
-    assert_int_equal(stage.budget.tokens, 14);
+    assert_int_equal(*tokens_of(&stage.budgets, SECRETS_HOST), 14);
     close_stage(&stage);
 }
 
@@ -63,7 +63,7 @@ static void test_one_attempt(void **state)
     request.attempts = 1;
     fetch = open_fetch(&stage, &request);
     assert_int_equal(drive(&stage, fetch, &busy, 1), VAULT_SERVER_ERROR);
-    assert_int_equal(stage.budget.tokens, 500);
+    assert_int_equal(*tokens_of(&stage.budgets, SECRETS_HOST), 500);
     vault_fetch_free(fetch);
     fetch = open_fetch(&stage, &request);
     assert_int_equal(drive(&stage, fetch, (struct answer[]){skewed, good}, 2), VAULT_OK);
@@ -113,7 +113,7 @@ static void test_deadline_in_the_exchange(void **state)
         open_stage(&stage, NULL);
         fetch = open_within(&stage, 100);
         assert_int_equal(drive(&stage, fetch, &slow[i], 1), statuses[i]);
-        assert_int_equal(stage.budget.tokens, 500);
+        assert_int_equal(*tokens_of(&stage.budgets, SECRETS_HOST), 500);
         vault_fetch_free(fetch);
         close_stage(&stage);
     }
@@ -135,7 +135,7 @@ static void test_deadline_before_the_pause(void **state)
     fetch = open_within(&stage, 1008);
     assert_int_equal(drive(&stage, fetch, &throttled, 1), VAULT_THROTTLED);
     assert_int_equal(stage.pauses, 0);
-    assert_int_equal(stage.budget.tokens, 500);
+    assert_int_equal(*tokens_of(&stage.budgets, SECRETS_HOST), 500);
     vault_fetch_free(fetch);
     fetch = open_within(&stage, 1009);
     assert_int_equal(drive(&stage, fetch, (struct answer[]){throttled, good}, 2), VAULT_OK);
@@ -164,7 +164,7 @@ static void test_deadline_in_the_pause(void **state)
     assert_int_equal(vault_fetch_advance(fetch, stage.now), VAULT_FETCH_NEED_NOTHING);
     assert_int_equal(vault_fetch_status(fetch), VAULT_THROTTLED);
     assert_int_equal(vault_fetch_attempts(fetch), 1);
-    assert_int_equal(stage.budget.tokens, 500);
+    assert_int_equal(*tokens_of(&stage.budgets, SECRETS_HOST), 500);
     assert_non_null(strstr(vault_fetch_message(fetch)->text, ": ThrottlingException: planted"));
     vault_fetch_free(fetch);
     close_stage(&stage);
@@ -289,7 +289,7 @@ static void test_clock_is_corrected_for_all_under_way(void **state)
         vault_fetch_free(fetches[i]);
     }
     assert_int_equal(stage.skew_ms, 1200000);
-    assert_int_equal(stage.budget.tokens, 500);
+    assert_int_equal(*tokens_of(&stage.budgets, SECRETS_HOST), 500);
     close_stage(&stage);
 }
 

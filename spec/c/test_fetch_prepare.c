@@ -1,7 +1,7 @@
 /* test_fetch_prepare - a fetch that must ask for credentials first.
  *
- * For:   what is asked when; fetches that share credentials; deadlines and ends from outside before
- *        the first attempt.
+ * For:   what is asked when; fetches that share credentials; whose retries are drawn on; deadlines
+ *        and ends from outside before the first attempt.
  * Never: sources and roles one by one (test_identity); the cache's times (test_credential_cache);
  *        regions, every edge (test_fetch_region).
  */
@@ -161,7 +161,7 @@ static void test_an_end_lets_others_ask(void **state)
         assert_int_equal(ask_all(&stage, &request, (struct answer[]){first_role, good}, 2, NULL),
                          VAULT_OK);
         assert_int_equal(stage.pauses, 0);
-        assert_int_equal(stage.budget.tokens, 500);
+        assert_int_equal(*tokens_of(&stage.budgets, SECRETS_HOST), 500);
         if (way % 2) {
             assert_string_equal(vault_fetch_message(fetch)->text,
                                 "secret \"db\" in eu-west-1: the worker is leaving");
@@ -196,6 +196,27 @@ static void test_role_is_tried_again(void **state)
     close_stage(&stage);
 }
 
+/* One host out of reach, be it Secrets Manager's or STS's, leaves the others their retries. */
+static void test_budgets_of_hosts(void **state)
+{
+    struct vault_fetch_request other = request_of("db"), by_role = role_request();
+    struct stage stage;
+
+    (void)state;
+    open_stage(&stage, NULL);
+    *tokens_of(&stage.budgets, SECRETS_HOST) = 0;
+    assert_int_equal(play(&stage, &busy, 1, NULL), VAULT_SERVER_ERROR);
+    other.region = "eu-central-1";
+    assert_int_equal(ask_all(&stage, &other, (struct answer[]){busy, good}, 2, NULL), VAULT_OK);
+    assert_int_equal(
+        ask_all(&stage, &by_role, (struct answer[]){throttled_role, first_role, good}, 3, NULL),
+        VAULT_OK);
+    assert_int_equal(*tokens_of(&stage.budgets, STS_HOST), 500);
+    assert_int_equal(*tokens_of(&stage.budgets, SECRETS_HOST), 1);
+    assert_int_equal(play(&stage, &busy, 1, NULL), VAULT_SERVER_ERROR);
+    close_stage(&stage);
+}
+
 /* The time is over while a role is assumed: said with what was amiss, and nothing stays drawn. */
 static void test_deadline_before_the_first_attempt(void **state)
 {
@@ -219,7 +240,7 @@ static void test_deadline_before_the_first_attempt(void **state)
                         LATE " while credentials were asked for: assuming the role " ROLE
                              ": Throttling: planted");
     assert_int_equal(stage.pauses, 0);
-    assert_int_equal(stage.budget.tokens, 500);
+    assert_int_equal(*tokens_of(&stage.budgets, SECRETS_HOST), 500);
     assert_int_equal(ask_all(&stage, &request, (struct answer[]){first_role, good}, 2, NULL),
                      VAULT_OK);
     close_stage(&stage);
@@ -270,13 +291,13 @@ static void test_deadline_after_a_refusal(void **state)
     close_stage(&stage);
 }
 
-/* On the way to a role and with it; the four are the copy that the cache keeps. */
+/* On the way to a role and with it; the five are what the cache keeps. */
 static void test_allocations(void **state)
 {
     const struct vault_fetch_request request = role_request();
 
     (void)state;
-    play_without_memory(NULL, &request, (struct answer[]){first_role, good}, 4);
+    play_without_memory(NULL, &request, (struct answer[]){first_role, good}, 5);
 }
 
 int main(void)
@@ -290,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_others_wait_for_the_one_who_asks),
         cmocka_unit_test(test_an_end_lets_others_ask),
         cmocka_unit_test(test_role_is_tried_again),
+        cmocka_unit_test(test_budgets_of_hosts),
         cmocka_unit_test(test_deadline_before_the_first_attempt),
         cmocka_unit_test(test_deadline_in_the_wait),
         cmocka_unit_test(test_deadline_after_a_refusal),

@@ -1,6 +1,7 @@
 /* test_fetch_region - a fetch that must ask for its region first, and every edge of the table.
  *
- * For:   the instance's region; the walk of all the states; lost memory on all the way.
+ * For:   the instance's region; whether the region matters to who asks; the walk of all the states;
+ *        lost memory on all the way.
  * Never: other regions (test_region); who asks (test_fetch_prepare).
  */
 #include <stdarg.h>
@@ -53,6 +54,104 @@ static void test_deadline_at_the_instance(void **state)
     assert_int_equal(ask_all(&stage, &request, (struct answer[]){token, region_busy}, 2, &message),
                      VAULT_TIMEOUT);
     assert_int_equal(stage.pauses, 0);
+    close_stage(&stage);
+}
+
+#define KEYS_URL IMDS "meta-data/iam/security-credentials/"
+#define INSTANCE_KEYS                                                                              \
+    "{\"Code\":\"Success\",\"Type\":\"AWS-HMAC\",\"AccessKeyId\":\"AKIDINSTANCE\","                \
+    "\"SecretAccessKey\":\"secretCANARY\",\"Token\":\"tokenCANARY\","                              \
+    "\"Expiration\":\"2015-08-30T18:36:00Z\"}"
+
+#define WEB_KEYS(id)                                                                               \
+    "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>"            \
+    "<AccessKeyId>" id "</AccessKeyId><SecretAccessKey>roleCANARY</SecretAccessKey><SessionToken>" \
+    "roleCANARY</SessionToken><Expiration>2015-08-30T13:36:00Z</Expiration></Credentials>"         \
+    "</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+
+static const char *const regions[] = {"eu-west-1", "eu-central-1", "us-east-1", "cn-north-1"};
+static const struct answer roles_name = {.url = KEYS_URL, .body = "gateway"};
+static const struct answer roles_keys = {.url = KEYS_URL "gateway", .body = INSTANCE_KEYS};
+
+/* The machine's own role is the same everywhere: it is asked for once. */
+static void test_regions_of_one_credential(void **state)
+{
+    static const char *const bare[] = {"HOME=/nonexistent", NULL};
+    struct answer answers[] = {token, roles_name, roles_keys, good};
+    struct vault_chain_roles roles = {0};
+    struct stage stage;
+
+    (void)state;
+    open_stage(&stage, bare);
+    stage.world.roles = &roles;
+    for (size_t i = 0; i < sizeof regions / sizeof *regions; i++) {
+        struct vault_fetch_request request = request_of("db");
+
+        request.region = regions[i];
+        assert_int_equal(ask_all(&stage, &request, i ? &answers[3] : answers, i ? 1 : 4, NULL),
+                         VAULT_OK);
+        assert_string_equal(stage.keys[0], "AKIDINSTANCE");
+        pass(&stage, 700);
+    }
+    close_stage(&stage);
+}
+
+/* A role of the environment's is assumed where the fetch goes. */
+static void test_regions_of_a_web_identity(void **state)
+{
+    static const char *const entries[] = {"HOME=/nonexistent", "AWS_ROLE_ARN=" ROLE,
+                                          "AWS_WEB_IDENTITY_TOKEN_FILE=spec/fuzz/corpus/sts/token",
+                                          NULL};
+    struct stage stage;
+
+    (void)state;
+    open_stage(&stage, entries);
+    for (size_t i = 0; i < sizeof regions / sizeof *regions; i++) {
+        struct vault_fetch_request request = request_of("db");
+        struct vault_fetch *fetch;
+
+        request.region = regions[i];
+        fetch = open_fetch(&stage, &request);
+        (void)step(&stage, fetch, NULL);
+        assert_non_null(strstr(vault_fetch_exchange(fetch)->url.data, regions[i]));
+        perform(&stage, fetch,
+                &(struct answer){.url = vault_fetch_exchange(fetch)->url.data,
+                                 .body = WEB_KEYS("ASIAWEB")});
+        assert_int_equal(step(&stage, fetch, &good), VAULT_FETCH_NEED_EXCHANGE);
+        assert_int_equal(step(&stage, fetch, NULL), VAULT_FETCH_NEED_NOTHING);
+        assert_int_equal(vault_fetch_status(fetch), VAULT_OK);
+        vault_fetch_free(fetch);
+    }
+    close_stage(&stage);
+}
+
+/* An errand keeps what it brings where its sender looks, though a file has changed since. */
+static void test_errand_of_one_credential(void **state)
+{
+    static const char *const bare[] = {"HOME=/nonexistent", NULL};
+    const struct answer answers[] = {roles_name, roles_keys};
+    const struct vault_fetch_request request = request_of("db");
+    struct vault_chain_roles roles = {0};
+    struct vault_fetch *fetch, *errand;
+    struct stage stage;
+
+    (void)state;
+    open_stage(&stage, bare);
+    stage.world.roles = &roles;
+    stage.world.errands = true;
+    fetch = open_fetch(&stage, &request);
+    assert_int_equal(step(&stage, fetch, NULL), VAULT_FETCH_NEED_TIME);
+    errand = vault_fetch_take_errand(fetch, stage.now);
+    assert_non_null(errand);
+    roles.any = true;
+    assert_int_equal(step(&stage, errand, &token), VAULT_FETCH_NEED_EXCHANGE);
+    assert_int_equal(drive(&stage, errand, answers, 2), VAULT_OK);
+    vault_fetch_free(errand);
+    vault_fetch_rouse(fetch);
+    assert_int_equal(step(&stage, fetch, &good), VAULT_FETCH_NEED_EXCHANGE);
+    assert_int_equal(step(&stage, fetch, NULL), VAULT_FETCH_NEED_NOTHING);
+    assert_int_equal(vault_fetch_status(fetch), VAULT_OK);
+    vault_fetch_free(fetch);
     close_stage(&stage);
 }
 
@@ -124,7 +223,7 @@ static void test_allocations(void **state)
     (void)state;
     request.caller.assume_role_arn = ROLE;
     request.caller.role_session_name = "gateway";
-    play_without_memory(instance, &request, answers, 10);
+    play_without_memory(instance, &request, answers, 12);
 }
 
 int main(void)
@@ -132,6 +231,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_region_of_the_instance),
         cmocka_unit_test(test_deadline_at_the_instance),
+        cmocka_unit_test(test_regions_of_one_credential),
+        cmocka_unit_test(test_regions_of_a_web_identity),
+        cmocka_unit_test(test_errand_of_one_credential),
         cmocka_unit_test(test_every_edge),
         cmocka_unit_test(test_allocations),
     };

@@ -1,6 +1,6 @@
 /* test_identity_chain - the order in which the sources of credentials are asked.
  *
- * For:   each link's name, and the plan it comes to.
+ * For:   each link's name, and the plan it comes to; whether a region matters to it.
  * Never: carrying plans out (test_identity); each source's own rules.
  */
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "identity_chain.h"
+#include "profile_home.h"
 
 static void test_links(void **state)
 {
@@ -54,6 +55,7 @@ static void test_links(void **state)
     vault_environment_free(environment);
 }
 
+#define WEB  "AWS_ROLE_ARN=arn", "AWS_WEB_IDENTITY_TOKEN_FILE=/token"
 #define BOTH "AWS_ACCESS_KEY_ID=AKIDCANARY", "AWS_SECRET_ACCESS_KEY=secretCANARY"
 
 static void test_at_hand(void **state)
@@ -111,6 +113,106 @@ static void test_at_hand(void **state)
     }
 }
 
+/* Whether it is one of the chain's, and the chain has a role, or asks for one itself. */
+static void test_regional(void **state)
+{
+    static const struct vault_identity_request none = {.region = "eu-west-1"},
+                                               role = {.assume_role_arn = "arn"},
+                                               own = {.access_key_id = "AKIDOWN"};
+    static const struct {
+        const struct vault_identity_request *request;
+        const char *config; /* NULL: no file */
+        const char *entries[4];
+        bool regional;
+    } rows[] = {
+        {&none, NULL, {NULL}, false},
+        {&role, NULL, {NULL}, true},
+        {&role, NULL, {BOTH}, true},
+        {&own, NULL, {WEB}, false},
+        {&none, NULL, {WEB}, true},
+        {&none, NULL, {BOTH}, false},
+        {&none, "[default]\nrole_arn = arn\ncredential_source = Environment\n", {NULL}, true},
+        {&none, "[default]\nrole_arn = arn\ncredential_source = Environment\n", {BOTH}, false},
+        {&none, "[default]\ncredential_process = x\n", {WEB}, false},
+        {&none, "[default]\nregion = eu-west-1\n", {NULL}, false},
+        {&none, "[default]\nregion = eu-west-1\n", {WEB}, true},
+        {&none, "[default]\nrole_arn = arn\n", {WEB}, false}, /* broken: nothing comes of it */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct vault_environment *environment = environment_with(rows[i].entries);
+        const struct vault_credential_query query = {.environment = environment};
+        bool regional = !rows[i].regional;
+
+        put(".aws/config", rows[i].config);
+        assert_int_equal(vault_chain_regional(rows[i].request, &query, NULL, 0, &regional),
+                         VAULT_OK);
+        if (regional != rows[i].regional)
+            fail_msg("row %zu", i);
+        vault_environment_free(environment);
+    }
+    put(".aws/config", NULL);
+}
+
+#define WITH_ROLE "[default]\nrole_arn = arn\ncredential_source = Environment\n"
+
+static bool is_regional(const struct vault_credential_query *query, struct vault_chain_roles *roles,
+                        int64_t now)
+{
+    const struct vault_identity_request request = {.region = "eu-west-1"};
+    bool regional = false;
+
+    assert_int_equal(vault_chain_regional(&request, query, roles, now, &regional), VAULT_OK);
+    return regional;
+}
+
+/* A file that changes is seen within a second, and what a vault asks for itself is never kept. */
+static void test_regional_for_a_second(void **state)
+{
+    static const struct vault_identity_request role = {.assume_role_arn = "arn"};
+    struct vault_environment *environment = environment_with(no_entries);
+    const struct vault_credential_query query = {.environment = environment};
+    struct vault_chain_roles roles = {0};
+    bool regional = false;
+
+    (void)state;
+    put(".aws/config", WITH_ROLE);
+    assert_true(is_regional(&query, &roles, 5000));
+    put(".aws/config", NULL);
+    assert_true(is_regional(&query, &roles, 5999));
+    assert_false(is_regional(&query, NULL, 5999));
+    assert_false(is_regional(&query, &roles, 6000));
+    assert_int_equal(vault_chain_regional(&role, &query, &roles, 6000, &regional), VAULT_OK);
+    assert_true(regional);
+    put(".aws/config", WITH_ROLE);
+    assert_false(is_regional(&query, &roles, 6999));
+    assert_true(is_regional(&query, &roles, 7000));
+    put(".aws/config", NULL);
+    vault_environment_free(environment);
+}
+
+static void test_regional_without_memory(void **state)
+{
+    static const char *const web[] = {WEB, NULL};
+    struct vault_environment *environment = environment_with(web);
+    const struct vault_credential_query query = {.environment = environment};
+    const struct vault_identity_request request = {.region = "eu-west-1"};
+    struct vault_chain_roles roles = {0};
+    enum vault_status status = VAULT_NO_MEMORY;
+    bool regional = false;
+
+    (void)state;
+    for (unsigned long nth = 1; status != VAULT_OK; nth++) {
+        assert_int_equal(roles.until_ms, 0);
+        vault_alloc_fail(nth);
+        status = vault_chain_regional(&request, &query, &roles, 5000, &regional);
+        assert_int_equal(status, vault_alloc_fail(0) >= nth ? VAULT_NO_MEMORY : VAULT_OK);
+    }
+    assert_true(regional);
+    vault_environment_free(environment);
+}
+
 static void test_no_memory(void **state)
 {
     static const char *const entries[] = {"AWS_ACCESS_KEY_ID=AKIDCANARY",
@@ -141,8 +243,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_at_hand),
+        cmocka_unit_test(test_regional),
+        cmocka_unit_test(test_regional_for_a_second),
+        cmocka_unit_test(test_regional_without_memory),
         cmocka_unit_test(test_no_memory),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_home, remove_home);
 }

@@ -41,7 +41,7 @@ static void open_assumption(struct assumption *it, const char *const *entries)
         vault_credential_set(&it->caller, "AKIDCANARY", "secretCANARY", NULL, "test", &why),
         VAULT_OK);
     vault_exchange_init(&it->exchange);
-    it->tools = (struct vault_role_tools){&it->exchange, it->asking.signer, &it->asking.budget,
+    it->tools = (struct vault_role_tools){&it->exchange, it->asking.signer, &it->asking.budgets,
                                           asking_bits,   &it->asking,       &it->asking.skew_ms};
     it->wish = (struct vault_role_wish){
         .query = &it->query,
@@ -136,12 +136,12 @@ static void test_tries_and_pauses(void **state)
 
         open_assumption(&it, no_entries);
         it.asking.bits = UINT32_MAX;
-        it.asking.budget.tokens = course->budget;
+        *tokens_of(&it.asking.budgets, STS_HOST) = course->budget;
         assert_int_equal(assume(&it, course->asks), course->status);
         assert_int_equal(it.asking.pauses, course->pauses);
         for (unsigned j = 0; j < course->pauses; j++)
             assert_int_equal(it.asking.paused_ms[j], course->paused_ms[j]);
-        assert_int_equal(it.asking.budget.tokens, course->left);
+        assert_int_equal(*tokens_of(&it.asking.budgets, STS_HOST), course->left);
         assert_string_equal(it.run.why.text, course->message);
         close_assumption(&it);
     }
@@ -175,11 +175,11 @@ static void test_given_up_in_a_pause(void **state)
         assert_int_equal(vault_identity_next(identity, NOW), VAULT_STEP_EXCHANGE);
         answer_ask(vault_identity_exchange(identity), &lost);
         assert_int_equal(vault_identity_next(identity, NOW), VAULT_STEP_PAUSE);
-        assert_int_equal(asking.budget.tokens, FULL - 14);
+        assert_int_equal(*tokens_of(&asking.budgets, STS_HOST), FULL - 14);
         if (again)
             assert_int_equal(vault_identity_next(identity, NOW), VAULT_STEP_EXCHANGE);
         vault_identity_free(identity);
-        assert_int_equal(asking.budget.tokens, again ? FULL - 14 : FULL);
+        assert_int_equal(*tokens_of(&asking.budgets, STS_HOST), again ? FULL - 14 : FULL);
         close_asking(&asking);
     }
 }

@@ -164,7 +164,7 @@ static void test_outcomes_are_their_own(void **state)
 static int without_descriptors(void *at)
 {
     const struct vault_loop_settings settings = {
-        .environment = environment, .budget = &budget, .skew_ms = &skew_ms, .on_done = on_done};
+        .environment = environment, .budgets = &budgets, .skew_ms = &skew_ms, .on_done = on_done};
     struct rlimit limit = {0, 0};
     struct vault_loop *loop = NULL;
 
@@ -194,7 +194,7 @@ static void test_allocations(void **state)
     for (unsigned long nth = 1; failed; nth++) {
         const struct vault_loop_settings settings = {.environment = environment,
                                                      .ca_file = "/nonexistent",
-                                                     .budget = &budget,
+                                                     .budgets = &budgets,
                                                      .skew_ms = &skew_ms,
                                                      .on_done = on_done};
         struct vault_loop *loop = NULL;

@@ -14,6 +14,7 @@
 
 #include "child.h"
 #include "errand_jobs.h"
+#include "host_tokens.h"
 #include "server.h"
 
 #define GOOD  "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{\"SecretString\":\"value\"}"
@@ -108,7 +109,7 @@ static void test_a_pause_of_its_own(void **state)
     server_start(&busy);
     server_start(&aws);
     add(loop, aws.url, busy.url, 5000);
-    while (budget.tokens == VAULT_RETRY_BUDGET_FULL)
+    while (*tokens_at(&budgets, busy.url) == VAULT_RETRY_BUDGET_FULL)
         vault_loop_turn(loop, 10);
     for (unsigned i = 0; i < 2; i++) {
         server_start(&sts[i]);

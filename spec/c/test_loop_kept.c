@@ -43,7 +43,7 @@ static void lose_four(const struct vault_environment *seen, int tokens, unsigned
     finish(loop);
     forget_jobs();
     assert_int_equal(atomic_load(&server.connections), 4);
-    budget.tokens = tokens;
+    *tokens_at(&budgets, server.url) = tokens;
     assert_int_equal(fetch_one(loop, server.url, 5000), VAULT_OK);
     assert_int_equal(atomic_load(&server.requests), 4 + lost + 1);
     assert_int_equal(atomic_load(&server.connections), 4 + 1);

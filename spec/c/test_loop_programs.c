@@ -112,7 +112,7 @@ static void test_a_program_that_hangs(void **state)
 static struct vault_loop *open_without_errands(void)
 {
     const struct vault_loop_settings settings = {
-        .environment = with_program, .budget = &budget, .skew_ms = &skew_ms, .on_done = on_done};
+        .environment = with_program, .budgets = &budgets, .skew_ms = &skew_ms, .on_done = on_done};
     struct vault_loop *loop = NULL;
 
     vault_credential_cache_clear();

@@ -1,7 +1,7 @@
 /* test_retry - whether another attempt may be made, and after how long.
  *
- * For:   attempts, pauses with the random number given, AWS's wish, the budget with and without
- *        threads.
+ * For:   attempts, pauses with the random number given, AWS's wish, the budget of one host and of
+ *        many, with and without threads.
  * Never: clocks.
  */
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "retry.h"
@@ -246,13 +247,100 @@ static void test_budget_of_two_threads(void **state)
                                         5 * (drawers[1].drawn - drawers[1].paid));
 }
 
+/* ---- a budget for each host ---- */
+
+static struct vault_retry_budgets budgets;
+
+static const char *numbered(int number)
+{
+    static char text[32];
+
+    snprintf(text, sizeof text, "127.0.0.1:%d", number);
+    return text;
+}
+
+static void drain(const char *host)
+{
+    struct vault_retry_budget *budget = vault_retry_budget_of(&budgets, host);
+    uint32_t bits = 0;
+    struct vault_retry retry = retry_of(NULL, &bits);
+
+    while (vault_retry_pause(&retry, budget, VAULT_THROTTLED, -1) >= 0)
+        continue;
+    assert_int_equal(budget->tokens, 0);
+}
+
+static void test_hosts_draw_apart(void **state)
+{
+    (void)state;
+    memset(&budgets, 0, sizeof budgets);
+    assert_int_equal(vault_retry_budget_of(&budgets, "a")->tokens, 500);
+    drain("b");
+    assert_int_equal(vault_retry_budget_of(&budgets, "a")->tokens, 500);
+    assert_int_equal(vault_retry_budget_of(&budgets, "b")->tokens, 0);
+    assert_ptr_equal(vault_retry_budget_of(&budgets, "b"), vault_retry_budget_of(&budgets, "b"));
+    assert_int_equal(vault_retry_budget_of(&budgets, "")->tokens, 500);
+}
+
+/* The least recently used makes room, and begins anew where it comes again. */
+static void test_more_hosts_than_room(void **state)
+{
+    (void)state;
+    memset(&budgets, 0, sizeof budgets);
+    for (int i = 0; i < VAULT_RETRY_HOSTS; i++)
+        drain(numbered(i));
+    (void)vault_retry_budget_of(&budgets, numbered(0));
+    assert_int_equal(vault_retry_budget_of(&budgets, "new")->tokens, 500);
+    assert_int_equal(vault_retry_budget_of(&budgets, numbered(0))->tokens, 0);
+    for (int i = 2; i < VAULT_RETRY_HOSTS; i++)
+        assert_int_equal(vault_retry_budget_of(&budgets, numbered(i))->tokens, 0);
+    assert_int_equal(vault_retry_budget_of(&budgets, numbered(1))->tokens, 500);
+}
+
+static void *come_and_go(void *at)
+{
+    bool *in_bounds = at;
+
+    for (int i = 0; i < 20000; i++) {
+        struct vault_retry_budget *budget =
+            vault_retry_budget_of(&budgets, i % 3 ? "often" : "seldom");
+        uint32_t bits = 0;
+        struct vault_retry retry = {.attempts = 1, .max_attempts = 3};
+        int tokens;
+
+        retry.random = given;
+        retry.random_at = &bits;
+        if (vault_retry_pause(&retry, budget, VAULT_THROTTLED, -1) >= 0)
+            vault_retry_succeeded(&retry, budget);
+        tokens = atomic_load(&budget->tokens);
+        *in_bounds = *in_bounds && tokens >= 0 && tokens <= VAULT_RETRY_BUDGET_FULL;
+    }
+    return NULL;
+}
+
+static void test_hosts_of_two_threads(void **state)
+{
+    bool in_bounds[2] = {true, true};
+    pthread_t threads[2];
+
+    (void)state;
+    memset(&budgets, 0, sizeof budgets);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, &in_bounds[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_true(in_bounds[0] && in_bounds[1]);
+    assert_int_equal(vault_retry_budget_of(&budgets, "often")->tokens, 500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_max_attempts),          cmocka_unit_test(test_pauses),
         cmocka_unit_test(test_retry_after),           cmocka_unit_test(test_words),
         cmocka_unit_test(test_budget_runs_dry),       cmocka_unit_test(test_pay_back),
-        cmocka_unit_test(test_budget_of_two_threads),
+        cmocka_unit_test(test_budget_of_two_threads), cmocka_unit_test(test_hosts_draw_apart),
+        cmocka_unit_test(test_more_hosts_than_room),  cmocka_unit_test(test_hosts_of_two_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
