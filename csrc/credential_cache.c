@@ -13,10 +13,12 @@
 #include "fork_locks.h"
 #include "process.h"
 
-#define AHEAD_S (15 * 60)
-#define AGAIN_S 60
-#define NEVER   INT64_MAX
-#define BUCKETS 1024
+#define ADVISORY_S  (15 * 60)
+#define MANDATORY_S (10 * 60)
+#define PATIENCE_S  1
+#define AGAIN_S     60
+#define NEVER       INT64_MAX
+#define BUCKETS     1024
 
 struct kept {
     struct kept *next; /* of those in the same bucket */
@@ -26,6 +28,7 @@ struct kept {
 
     struct vault_credential credential; /* empty: none was had yet */
     int64_t renew_at;                   /* one caller is asked to */
+    int64_t wait_at;                    /* everybody waits for that one, for a moment */
     pid_t busy;                         /* the process in which somebody renews it; 0: nobody */
     uint64_t used;
     uint64_t attempt; /* the last one that was begun */
@@ -186,7 +189,7 @@ static void settle_inherited(struct kept *kept, int64_t now)
 {
     pid_t process = vault_process_id();
     int64_t from = kept->renew_from > now ? kept->renew_from : now;
-    int64_t spread = smaller(kept->spread, kept->credential.expires - from);
+    int64_t spread = smaller(kept->spread, kept->wait_at - from);
 
     if (kept->settled_in == process || !kept->credential.access_key_id)
         return;
@@ -195,12 +198,21 @@ static void settle_inherited(struct kept *kept, int64_t now)
         kept->renew_at = from + (int64_t)stir(kept->chance, process) % spread;
 }
 
+/* Whether one who has a good credential has waited for a better one as long as he does: the source
+ * may be silent, and that must not fail whom the old one still serves. */
+static bool is_impatient(struct vault_cache_look *look)
+{
+    if (!look->until)
+        look->until = look->now + PATIENCE_S;
+    return look->now >= look->until || look->until - look->now > PATIENCE_S;
+}
+
 /* What to do about an entry. Without memory for a copy nobody can use its credential. */
 static enum vault_cached judge(struct kept *kept, struct vault_cache_look *look)
 {
     bool has = has_good(kept, look->now);
 
-    if (is_busy(kept) && !has) {
+    if (is_busy(kept) && (!has || (look->now >= kept->wait_at && !is_impatient(look)))) {
         look->waited = kept->attempt;
         return VAULT_CACHED_BUSY;
     }
@@ -239,14 +251,19 @@ enum vault_cached vault_credential_cache_find(struct vault_cache_look *look)
 /* Many processes were given theirs at the same time: they must not all come back at once. */
 static void settle_windows(struct kept *kept, int64_t now, uint32_t random)
 {
-    int64_t ahead = smaller(AHEAD_S, (kept->credential.expires - now) / 3);
+    int64_t life = kept->credential.expires - now;
+    int64_t advisory = smaller(ADVISORY_S, life / 3), mandatory = smaller(MANDATORY_S, life / 6);
 
     kept->settled_in = vault_process_id();
     kept->chance = random;
-    kept->renew_from = kept->credential.expires - ahead;
-    kept->spread = ahead / 6 + 1;
-    kept->renew_at =
-        kept->credential.expires == 0 ? NEVER : kept->renew_from + (int64_t)random % kept->spread;
+    if (kept->credential.expires == 0) {
+        kept->renew_at = kept->wait_at = NEVER;
+        return;
+    }
+    kept->renew_from = kept->credential.expires - advisory;
+    kept->spread = (advisory - mandatory) / 2 + 1;
+    kept->renew_at = kept->renew_from + (int64_t)random % kept->spread;
+    kept->wait_at = kept->credential.expires - mandatory;
 }
 
 void vault_credential_cache_keep(const struct vault_cache_look *look, uint32_t random)
@@ -273,6 +290,8 @@ static void put_off(struct kept *kept, int64_t now)
     int64_t again = smaller(AGAIN_S, (kept->credential.expires - now) / 10);
 
     kept->renew_at = kept->renew_from = now + (again < 1 ? 1 : again);
+    if (kept->wait_at < kept->renew_at)
+        kept->wait_at = kept->renew_at;
 }
 
 void vault_credential_cache_fail(const struct vault_cache_look *look, enum vault_status failure,

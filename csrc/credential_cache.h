@@ -25,7 +25,8 @@ struct vault_cache_look {
     const char *key; /* any bytes; the cache copies and wipes them. Borrowed */
     size_t key_length;
     int64_t now;     /* seconds since 1970; set anew before each call */
-    uint64_t waited; /* 0 at first; the cache's own between calls */
+    uint64_t waited; /* 0 at first; the cache's own between calls, and so is.. */
+    int64_t until;   /* ..this */
 
     struct vault_credential credential;
     enum vault_status failure;
@@ -34,13 +35,13 @@ struct vault_cache_look {
 
 /* Look for what the key selects; what `credential` held is wiped.
  *
- * From 15 minutes before it runs out (a third of its life where that is less), or up to a sixth of
- * that later, by chance, one caller is told to renew a credential, and has the old one in
- * `credential` to go on with. A process that inherited a credential draws its own chance at its
- * first look. Whoever has the old one uses it to its very end: it is good, and who renews it may be
- * waiting in vain. Where renewing failed and the old one is good still, another is told to renew it
- * after a tenth of what is left, 1 to 60 s. VAULT_CACHED_MINE without an old one: an empty
- * `credential`. Any thread. */
+ * From 15 minutes before it runs out (a third of its life where that is less), or up to half the
+ * way from there to the next mark, by chance, one caller is told to renew a credential, and has
+ * the old one in `credential` to go on with; from 10 minutes (a sixth) on everybody waits for that
+ * one, but no longer than a second: the old one is good still. A process that inherited a
+ * credential draws its own chance at its first look. Where renewing failed and the old one is good
+ * still, it serves on, and another is told to renew it after a tenth of what is left, 1 to 60 s.
+ * VAULT_CACHED_MINE without an old one: an empty `credential`. Any thread. */
 enum vault_cached vault_credential_cache_find(struct vault_cache_look *look);
 
 /* After VAULT_CACHED_MINE: keep a copy of look->credential. One that never runs out is kept until

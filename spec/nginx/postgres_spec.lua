@@ -45,7 +45,8 @@ local SERVER = [[
                 link:close()
                 return who
             end
-            local who, err = require("vault").try(connect, conf, { stages = ngx.var.arg_stages })
+            local who, err = require("vault").try(connect, conf,
+                { stages = ngx.var.arg_stages ~= nil })
             ngx.print(require("cjson").encode { who = who, err = err, tried = tried })
         }
     }
