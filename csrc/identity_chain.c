@@ -83,7 +83,8 @@ static enum vault_status look_at(const struct vault_chain_link *link,
 
     vault_message_clear(&unsaid);
     status = link->plan(query, &plan, &unsaid);
-    *roles = plan.role_count > 0;
+    /* What cannot be read at the moment may have some. */
+    *roles = plan.role_count > 0 || status == VAULT_INTERNAL;
     *last = status == VAULT_OK ? link->must_have || plan.base == VAULT_PLAN_KEYS
                                : status != VAULT_NOT_CONFIGURED;
     vault_plan_clear(&plan);

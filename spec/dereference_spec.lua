@@ -312,6 +312,13 @@ describe("dereference", function()
             assert.same({ user = "theirs" }, conf.list[1])
         end)
 
+        it("has a table of references for all the fields that share it", function()
+            local both = { USER, PASSWORD }
+            local conf = { a = { "", "" }, b = { "", "" }, ["$refs"] = { a = both, b = both } }
+            dereference.update(conf)
+            assert.same({ { "u1", "p1" }, { "u1", "p1" } }, { conf.a, conf.b })
+        end)
+
         it("goes on without references that go round in a circle", function()
             local conf = db_conf()
             conf["$refs"].again = conf["$refs"]

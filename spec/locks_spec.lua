@@ -284,14 +284,18 @@ describe("a lock of the node", function()
         end)
     end)
 
-    it("outlives a flush with what is left of its time", function()
-        fresh()
-        local token = worker(1):take("a", 10)
-        clock = clock + 4
-        worker(2):survive("a", function() dict:flush_all() end)
-        assert.same({ nil, token }, { worker(3):take("a", 10) })
-        clock = clock + 6.1
-        assert.is_string(worker(3):take("a", 10))
+    it("outlives a flush with what is left of its time, or for a while", function()
+        for _, row in ipairs { { 6, 2 }, { 600, 5 } } do
+            fresh()
+            local token = worker(1):take("a", row[1])
+            clock = clock + 4
+            worker(2):survive("a", function() dict:flush_all() end)
+            assert.same({ nil, token }, { worker(3):take("a", 10) })
+            clock = clock + row[2] - 0.1
+            assert.same({ nil, token }, { worker(3):take("a", 10) })
+            clock = clock + 0.2
+            assert.is_string(worker(3):take("a", 10))
+        end
         worker(2):survive("b", function() dict:flush_all() end)
         assert.is_string(worker(4):take("b", 10))
     end)

@@ -50,7 +50,7 @@ local function path_with(path, key)
 end
 
 -- The references in `refs`, which lies beside the fields at `path`; the first `depth` steps lead to
--- the table in which it is "$refs".
+-- the table in which it is "$refs". seen: the tables around it, for a circle would have no end.
 local function add_refs(found, seen, refs, path, depth)
     seen[refs] = true
     local warned = optional[refs]
@@ -62,6 +62,7 @@ local function add_refs(found, seen, refs, path, depth)
                                   warned = warned and warned[key] ~= nil and warned or nil }
         end
     end
+    seen[refs] = nil
 end
 
 local function find(found, seen, conf, path)

@@ -11,6 +11,7 @@ local methods = {}
 local metatable = { __index = methods }
 
 local CLAIM = 60     -- seconds a claim to end a dead holder's lock is kept
+local SURVIVES = 5   -- seconds a lock is kept at most beyond what emptied the dict
 local PUT_OFF = 60   -- seconds by which expiry is put off while a lock is taken away
 local ATTEMPTS = 100 -- each lost to a worker that was quicker, and done since
 
@@ -132,14 +133,15 @@ function methods:release(name, token, in_time)
     end
 end
 
--- Call run(), which empties the dict: who has the lock keeps it.
+-- Call run(), which empties the dict: who has the lock keeps it, for a while. He may have given it
+-- back meanwhile, and then it is nobody's until that is over.
 function methods:survive(name, run)
     local dict, key = self.dict, "l:" .. name
     local token = dict and dict:get(key)
     local left = token and dict:ttl(key)
     run()
     if left then
-        dict:safe_add(key, token, left)
+        dict:safe_add(key, token, math.min(left, SURVIVES))
     end
 end
 

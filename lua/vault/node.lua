@@ -132,7 +132,7 @@ end
 function _M.configure(options)
     local name = options.dict or DICT
     dict = roomy(name)
-    locks_dict = roomy(LOCKS, on_locks_full) or dict
+    locks_dict = name ~= LOCKS and roomy(LOCKS, on_locks_full) or dict
     if not dict then
         warn("no lua_shared_dict " .. name .. ": each worker caches for itself")
     end
@@ -262,6 +262,9 @@ end
 function _M.flush()
     if not parts.cache then
         return
+    end
+    if locks_dict ~= dict then
+        return parts.cache:flush()
     end
     vaults.keep_while(function() parts.cache:flush() end)
 end

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include "identity_chain.h"
 #include "profile_home.h"
@@ -192,6 +193,29 @@ static void test_regional_for_a_second(void **state)
     vault_environment_free(environment);
 }
 
+/* What cannot be read at the moment may have a role. */
+static void test_regional_without_descriptors(void **state)
+{
+    struct vault_environment *environment = environment_with(no_entries);
+    const struct vault_credential_query query = {.environment = environment};
+    const struct vault_identity_request request = {.region = "eu-west-1"};
+    struct rlimit before, none;
+    enum vault_status status;
+    bool regional = false;
+
+    (void)state;
+    put(".aws/config", WITH_ROLE);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    status = vault_chain_regional(&request, &query, NULL, 0, &regional);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(status, VAULT_OK);
+    assert_true(regional);
+    put(".aws/config", NULL);
+    vault_environment_free(environment);
+}
+
 static void test_regional_without_memory(void **state)
 {
     static const char *const web[] = {WEB, NULL};
@@ -245,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_at_hand),
         cmocka_unit_test(test_regional),
         cmocka_unit_test(test_regional_for_a_second),
+        cmocka_unit_test(test_regional_without_descriptors),
         cmocka_unit_test(test_regional_without_memory),
         cmocka_unit_test(test_no_memory),
     };
