@@ -1,5 +1,5 @@
--- flush_spec - what a flush leaves alone: who changes the vaults at that moment (vault.node with one
---              dict, and with two).
+-- flush_spec - what a flush leaves alone: who changes the vaults at that moment (vault.node with
+--              one dict, and with two).
 
 local workers = require "spec.support.worker"
 
