@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fork_locks.h"
+#include "hash.h"
 #include "process.h"
 
 #define ADVISORY_S  (15 * 60)
@@ -51,16 +52,6 @@ __attribute__((constructor)) static void outlive_forks(void)
     vault_fork_locks_add(VAULT_FORK_CREDENTIALS, &lock);
 }
 
-/* FNV-1a. */
-static uint64_t hash_of(const char *key, size_t key_length)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (size_t i = 0; i < key_length; i++)
-        hash = (hash ^ (unsigned char)key[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 /* Each in turn; NULL after the last. */
 static struct kept *first_of(size_t bucket)
 {
@@ -96,7 +87,7 @@ static bool is_busy(const struct kept *kept)
 
 static struct kept *look_up(const char *key, size_t key_length)
 {
-    uint64_t hash = hash_of(key, key_length);
+    uint64_t hash = vault_hash(key, key_length);
     struct kept *kept = buckets[hash % BUCKETS];
 
     while (kept && !(kept->hash == hash && kept->key_length == key_length &&
@@ -135,7 +126,7 @@ static struct kept *add(const char *key, size_t key_length)
     if (goes)
         forget(goes);
     made->key_length = key_length;
-    made->hash = hash_of(key, key_length);
+    made->hash = vault_hash(key, key_length);
     made->next = buckets[made->hash % BUCKETS];
     buckets[made->hash % BUCKETS] = made;
     kept_count++;

@@ -6,6 +6,9 @@
 #include "retry.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
 
 #define ATTEMPTS             3
 #define ATTEMPTS_MAX         10
@@ -35,13 +38,11 @@ void vault_retry_init(struct vault_retry *retry, const struct vault_environment 
     };
 }
 
-/* FNV-1a, never 0. */
+/* Never 0, which is nobody's. */
 static uint64_t hash_of(const char *host)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = vault_hash(host, strlen(host));
 
-    for (; *host; host++)
-        hash = (hash ^ (unsigned char)*host) * UINT64_C(0x100000001b3);
     return hash ? hash : 1;
 }
 

@@ -2,7 +2,6 @@
 --                       that takes.
 
 local databases = require "spec.support.database"
-local workers = require "spec.support.worker"
 
 local db_conf, secret = databases.conf, databases.secret
 
@@ -10,12 +9,8 @@ describe("try with stages", function()
     local node, one, two, aws, database
 
     before_each(function()
-        node = workers.new()
+        node, one, two, database = databases.start()
         aws = node.aws
-        node.world.ngx.shared.vault_secrets = node.world:dict()
-        one, two = node:start_worker(), node:start_worker()
-        aws.secrets.plain = { AWSCURRENT = "text" }
-        database = databases.new(node)
     end)
     after_each(function()
         node:stop()

@@ -180,7 +180,6 @@ local function fetch_batch(vault, policies)
     local result = fetch.run_batch(vault.strategy.batch(policies))
     for i, entry in ipairs(result and result.entries or {}) do
         if not entry.word then
-            entry.began = result.began
             cache:store(policies[i], entry)
         end
     end

@@ -30,8 +30,7 @@ local function moment()
     return ngx.now()
 end
 
--- What the engine makes of `request`, and began: seconds.
--- result | nil, message, word
+-- What the engine makes of `request`: result | nil, message, word
 function _M.run(request)
     local left = init_timeout - spent
     if ngx and left <= LEAST then
@@ -43,9 +42,6 @@ function _M.run(request)
     end
     local result, message, word = collector.run(request)
     spent = spent + moment() - began
-    if result then
-        result.began = began
-    end
     return result, message, word
 end
 

@@ -17,6 +17,7 @@ local _M = {}
 local POLL_FIRST, POLL_MOST = 0.001, 0.01 -- seconds
 local FAR = 2 ^ 20 -- seconds; the timer that fires before its time when the worker leaves
 local RECEIVE_MOST = 2 ^ 30 -- milliseconds
+local NONE = {}
 local LOOK = 1 -- seconds after which a collector that was asked for is asked for again
 
 local settings = {} -- for the engine: ca_file
@@ -35,9 +36,23 @@ local function timer_at(...)
     return (host_timer_at or ngx.timer.at)(...)
 end
 
+-- What came says when it was asked for: whether that was before or after a change, the end of a
+-- fetch does not tell.
+local function stamp(result, began)
+    if result then
+        result.began = began
+        for _, entry in ipairs(result.entries or NONE) do
+            entry.began = began
+        end
+    end
+end
+
 -- Call the engine on this thread, and wait for it: for phases in which nothing can yield.
 function _M.run(request)
-    return core.run(request, settings)
+    local began = ngx and ngx.now() or nil
+    local result, message, word = core.run(request, settings)
+    stamp(result, began)
+    return result, message, word
 end
 
 -- How a fetch goes, on this thread: see vault.fetch.
@@ -52,6 +67,7 @@ function _M.take()
         local job = jobs[number]
         jobs[number] = nil
         if job then
+            stamp(result, job.began)
             job:ended(result, message, word)
         end
         number, result, message, word = port:take()
@@ -164,8 +180,8 @@ end
 
 -- Give the engine a request, and see to it that somebody collects.
 --
--- job  a table with two methods: job:ended(result, message, word), called once, by whoever
---      collects; job:is_waited() -> whether a request waits for it
+-- job  a table with began (seconds) and two methods: job:ended(result, message, word), called once,
+--      by whoever collects; job:is_waited() -> whether a request waits for it
 --
 -- true | nil, message, word
 function _M.submit(request, job)

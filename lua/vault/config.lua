@@ -4,6 +4,7 @@
 --        the text of a cache key. Pure: the environment comes in as getenv(name).
 -- Never: clock, files, ngx; the profile's region and endpoints (C asks the profile).
 
+local percent = require "vault.percent"
 local reference = require "vault.reference"
 local schema_fields = require "vault.schema_fields"
 
@@ -20,7 +21,7 @@ local function text(value)
     if type(value) ~= "string" then
         return nil, "is not a string"
     end
-    if #value > 2048 or value:find("[%z\1-\31\127]") then
+    if #value > 2048 or percent.has_control(value) then
         return nil, "is over 2048 bytes or holds a control byte"
     end
     if reference.is_reference(value) then
@@ -30,7 +31,7 @@ local function text(value)
 end
 
 local function secret(value)
-    if type(value) ~= "string" or #value > 16384 or value:find("[%z\1-\31\127]") then
+    if type(value) ~= "string" or #value > 16384 or percent.has_control(value) then
         return nil, "is not a string of at most 16384 bytes without control bytes"
     end
     if reference.is_reference(value) then

@@ -127,9 +127,6 @@ end
 -- Others wait for the lock: they are told of a failure before it is free.
 function methods:ended(result, message, word)
     local kept
-    if result then
-        result.began = self.began
-    end
     kept, message, word = hand_over(self.on_done, self.about, result, message, word)
     if self.token then
         if word then
@@ -357,9 +354,6 @@ end
 local unheard = { __index = {
     is_waited = function() return false end,
     ended = function(self, result, message, word)
-        if result then
-            result.began = self.began
-        end
         local kept, refusal, refused = hand_over(self.on_done, nil, result, message, word)
         if not kept and refused == "internal" then
             ngx.log(ngx.ERR, "vault: ", refusal)

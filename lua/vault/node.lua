@@ -37,7 +37,6 @@ local EACH_BEAT, EACH_SECOND, EACH_MINUTE = 1, 10, 600 -- of vault.heartbeat
 local dict, locks_dict -- of this node, or nil
 local parts = {} -- cache, shelf, brake, metrics, refresh
 local refused, warned_at = {}, 0 -- names of secrets that the dict did not take
-local locks_warned_at = 0
 
 local function warn(message)
     ngx.log(ngx.WARN, "vault: ", message)
@@ -85,13 +84,9 @@ local function on_full(name)
     refused = {}
 end
 
--- The other dict takes no more. Said once a minute.
 local function on_locks_full()
-    if ngx.now() >= locks_warned_at + WARN_EVERY then
-        locks_warned_at = ngx.now()
-        warn("the shared dict " .. LOCKS .. " is full: each worker fetches and counts for itself, "
-            .. "and vaults cannot be changed")
-    end
+    warn("the shared dict " .. LOCKS .. " is full: each worker fetches and counts for itself, and "
+        .. "vaults cannot be changed")
 end
 
 local function roomy(name, full)

@@ -227,7 +227,6 @@ end
 local function end_batch(self, items, result)
     for i, item in ipairs(items) do
         local entry = result.entries[i]
-        entry.began = result.began
         if entry.word then
             end_one(self, item, nil, entry.message, entry.word)
         else

@@ -13,16 +13,19 @@ local FULL = "no memory"
 -- Seconds between two walks by one worker, during which the dict is locked; and after one that
 -- found nothing.
 local EVERY, EVERY_IN_VAIN = 1, 10
+local TELL_EVERY = 60 -- seconds
 local function ignore() end
 
 -- dict     of ngx.shared, or nil
 -- now      function() -> seconds
--- on_full  function(): it takes no more, though all that had expired is gone
+-- on_full  function(), called once a minute at most: it takes no more, though all that had expired
+--          is gone
 --
 -- a dict with as many of the methods as the library uses, or nil where there is none
 function _M.new(options)
     return options.dict and setmetatable({ dict = options.dict, now = options.now, walked = 0,
-                                           pause = 0, on_full = options.on_full or ignore },
+                                           pause = 0, told = -math.huge,
+                                           on_full = options.on_full or ignore },
         metatable)
 end
 
@@ -36,27 +39,33 @@ local function make_room(self)
     return freed > 0
 end
 
--- true | nil, error: ngx.shared's
-function methods:safe_set(key, value, seconds)
-    local ok, err = self.dict:safe_set(key, value, seconds)
+local function tell(self)
+    if self.now() >= self.told + TELL_EVERY then
+        self.told = self.now()
+        self.on_full()
+    end
+end
+
+-- store: "safe_set" or "safe_add"
+local function put(self, store, key, value, seconds)
+    local dict = self.dict
+    local ok, err = dict[store](dict, key, value, seconds)
     if err == FULL and make_room(self) then
-        ok, err = self.dict:safe_set(key, value, seconds)
+        ok, err = dict[store](dict, key, value, seconds)
     end
     if err == FULL then
-        self.on_full()
+        tell(self)
     end
     return ok, err
 end
 
+-- true | nil, error: ngx.shared's
+function methods:safe_set(key, value, seconds)
+    return put(self, "safe_set", key, value, seconds)
+end
+
 function methods:safe_add(key, value, seconds)
-    local ok, err = self.dict:safe_add(key, value, seconds)
-    if err == FULL and make_room(self) then
-        ok, err = self.dict:safe_add(key, value, seconds)
-    end
-    if err == FULL then
-        self.on_full()
-    end
-    return ok, err
+    return put(self, "safe_add", key, value, seconds)
 end
 
 -- The others are ngx.shared's: they want no room.

@@ -3,14 +3,21 @@
 -- For:   specs of vault.try over the workers of spec.support.worker; the secret is "db".
 -- Never: what vault.try makes of a failure.
 
+local workers = require "spec.support.worker"
+
 local _M = {}
 local methods = {}
 local metatable = { __index = methods }
 
--- node: of spec.support.worker. password: what it takes; connects: the passwords it was tried with.
-function _M.new(node)
+-- A node, two workers of it, and the database: password: what it takes; connects: the passwords it
+-- was tried with.
+function _M.start()
+    local node = workers.new()
+    node.world.ngx.shared.vault_secrets = node.world:dict()
     node.aws.secrets.db = { AWSCURRENT = _M.secret("p1") }
-    return setmetatable({ node = node, password = "p1", connects = {} }, metatable)
+    node.aws.secrets.plain = { AWSCURRENT = "text" }
+    return node, node:start_worker(), node:start_worker(),
+        setmetatable({ node = node, password = "p1", connects = {} }, metatable)
 end
 
 -- The text of the secret.
