@@ -218,16 +218,44 @@ void *vault_arena_take(size_t size)
     return block + 1;
 }
 
+static struct block *block_of(void *memory)
+{
+    return (struct block *)memory - 1;
+}
+
 void vault_arena_give(void *memory)
 {
-    struct block *block;
-
     if (!memory)
         return;
-    block = (struct block *)memory - 1;
-    explicit_bzero(memory, block->size);
+    explicit_bzero(memory, block_of(memory)->size);
     vault_registers_clear();
-    give(block);
+    give(block_of(memory));
+}
+
+static bool is_untouched(const char *bytes, size_t size)
+{
+    static const char zeros[VAULT_ARENA_GAP];
+
+    return memcmp(bytes, zeros, size) == 0;
+}
+
+void vault_arena_give_text(void *memory)
+{
+    char *at = memory, *end = at + block_of(memory)->size;
+
+    while ((size_t)(end - at) >= VAULT_ARENA_GAP && !is_untouched(at, VAULT_ARENA_GAP)) {
+        explicit_bzero(at, VAULT_ARENA_GAP);
+        at += VAULT_ARENA_GAP;
+    }
+    if ((size_t)(end - at) < VAULT_ARENA_GAP)
+        explicit_bzero(at, (size_t)(end - at));
+    vault_registers_clear();
+    give(block_of(memory));
+}
+
+size_t vault_arena_size(const void *memory)
+{
+    return ((const struct block *)memory - 1)->size;
 }
 
 /* Bytes beyond those asked for are zero in every block. */
@@ -244,11 +272,11 @@ void *vault_arena_resize(void *memory, size_t size)
 {
     void *made;
 
-    if (memory && has_room((struct block *)memory - 1, size))
+    if (memory && has_room(block_of(memory), size))
         return memory;
     made = vault_arena_take(size);
     if (made && memory) {
-        size_t held = ((struct block *)memory - 1)->size;
+        size_t held = block_of(memory)->size;
 
         memcpy(made, memory, held < size ? held : size);
         vault_arena_give(memory);

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "header.h"
@@ -17,7 +18,7 @@
 
 #define HEADER_BYTES_MAX (64 * 1024)
 #define URL_MAX          4096
-#define LINES_MAX        32 /* header lines of a request */
+#define ITEMS_MAX        32 /* of a request's header lines, see cut_lines */
 #define SENT_MOST        2  /* times, by libcurl itself */
 #define WHY_SHOWN        256
 #define USER_AGENT       "lua-resty-vaults/" VAULT_VERSION
@@ -30,7 +31,7 @@ struct vault_transfer {
     const char *proxy;       /* and so too; NULL for none */
 
     struct vault_exchange *exchange;    /* what is performed */
-    struct curl_slist lines[LINES_MAX]; /* its header lines, in its own bytes */
+    struct curl_slist items[ITEMS_MAX]; /* its header lines, in its own bytes */
     size_t cut;                         /* so many of them end in NUL instead of CR */
     size_t header_bytes;
     unsigned sent;             /* so many times */
@@ -123,36 +124,49 @@ static int on_request(void *at, char *ip, char *own_ip, int port, int own_port)
 }
 #endif
 
-/* The exchange's header lines as libcurl wants them: without a copy, which would have to be wiped,
- * each line ends where its CR stands. */
+/* Whether a line may go along in the item before it. libcurl looks for some names at the beginning
+ * of each item, and passes on what follows as it is: the fewer items the less it looks. It copies
+ * the Host item, which therefore stands alone. (CURLOPT_HTTPHEADER(3)) */
+static bool goes_along(const char *line, const struct curl_slist *before)
+{
+    return before && strncasecmp(before->data, "Host:", 5) != 0 &&
+           (strncasecmp(line, "X-", 2) == 0 || strncasecmp(line, "Authorization:", 14) == 0);
+}
+
+/* The exchange's header lines as libcurl's list of items: without a copy, which would have to be
+ * wiped, each item ends where its last CR stands. */
 static enum vault_status cut_lines(struct vault_transfer *transfer)
 {
     /* A body of this size never needs the round trip that "Expect: 100-continue" costs. The name
      * goes here, since libcurl would write it out twice. */
     static char no_expect[] = "Expect:", name[] = "User-Agent: " USER_AGENT;
     static struct curl_slist last = {no_expect, NULL};
-    struct curl_slist *line = transfer->lines;
+    struct curl_slist *item = transfer->items, *before = NULL;
     char *at = transfer->exchange->headers.data, *stop;
 
     for (; at && *at; at = stop + 2) {
         stop = strstr(at, "\r\n");
-        if (!stop || transfer->cut == LINES_MAX - 1)
+        if (!stop || transfer->cut == ITEMS_MAX - 1)
             return VAULT_INTERNAL;
         *stop = '\0';
+        if (goes_along(at, before)) {
+            at[-2] = '\r';
+            continue;
+        }
         transfer->cut++;
-        *line = (struct curl_slist){at, line + 1};
-        line++;
+        *item = (struct curl_slist){at, item + 1};
+        before = item++;
     }
-    *line = (struct curl_slist){name, &last};
+    *item = (struct curl_slist){name, &last};
     return VAULT_OK;
 }
 
 static void mend_lines(struct vault_transfer *transfer)
 {
     while (transfer->cut > 0) {
-        char *line = transfer->lines[--transfer->cut].data;
+        char *item = transfer->items[--transfer->cut].data;
 
-        line[strlen(line)] = '\r';
+        item[strlen(item)] = '\r';
     }
 }
 
@@ -256,7 +270,7 @@ static enum vault_status set_request(struct vault_transfer *transfer)
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
                          exchange->body.length ? exchange->body.data : "");
     }
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->lines);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->items);
     /* A connection kept from elsewhere was not asked about. */
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT,
                      exchange->fresh || exchange->may_connect ? 1L : 0L);

@@ -104,6 +104,28 @@ static void test_what_is_given_back_is_wiped_and_serves_again(void **state)
     }
 }
 
+/* Of each length, in blocks of each kind of end. */
+static void test_text_is_wiped_as_far_as_it_goes(void **state)
+{
+    static const size_t sizes[] = {1, VAULT_ARENA_GAP - 1, VAULT_ARENA_GAP, 1000, 4096, 16384};
+    static char zeroed[16384];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (size_t length = 0; length <= sizes[i]; length += 1 + length / 3) {
+            char *block = vault_arena_take(sizes[i]);
+
+            assert_int_equal(vault_arena_size(block), sizes[i]);
+            memset(block, 'x', length);
+            vault_arena_give_text(block);
+            assert_memory_equal(block, zeroed, sizes[i]);
+            assert_ptr_equal(vault_arena_take(sizes[i]), block);
+            memset(block, 'x', sizes[i]);
+            vault_arena_give_text(block);
+            assert_memory_equal(block, zeroed, sizes[i]);
+        }
+}
+
 static void test_large_blocks_go_back_to_the_system(void **state)
 {
     char *block = vault_arena_take(LARGEST + 1);
@@ -349,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_blocks_are_whole_zeroed_and_hidden),
         cmocka_unit_test(test_nothing_is_a_block_too),
         cmocka_unit_test(test_what_is_given_back_is_wiped_and_serves_again),
+        cmocka_unit_test(test_text_is_wiped_as_far_as_it_goes),
         cmocka_unit_test(test_large_blocks_go_back_to_the_system),
         cmocka_unit_test(test_resize),
         cmocka_unit_test(test_less_of_a_block),

@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 
 #include "call.h"
+#include "version.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define OK_HEAD      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -46,6 +47,46 @@ static void test_header_lines_that_are_none(void **state)
     }
     vault_transfer_free(NULL);
     close_call(&call);
+}
+
+/* Whichever go along with others: libcurl adds none of its own that are there. Host, which it puts
+ * first, stands between the two. */
+static void test_header_lines(void **state)
+{
+    static struct server server = {.answer = OK_HEAD "\r\n{}"};
+    static const struct {
+        const char *before, *behind, *own;
+    } rows[] = {
+        {"Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: secretsmanager.A\r\n",
+         "X-Amz-Date: 20261129T000000Z\r\nX-Amz-Security-Token: a:b\r\n"
+         "Authorization: AWS4-HMAC-SHA256 Credential=C\r\n",
+         "Accept: */*\r\n"},
+        {"x-amz-sso_bearer_token: t\r\nAccept: application/json\r\n",
+         "content-type: text/plain\r\n", ""},
+        {"", "authorization: t\r\nX-One: 1\r\nAccept: a\r\nX-Two: 2\r\nContent-Type: b\r\n", ""},
+    };
+
+    (void)state;
+    server_start(&server);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct call call;
+        char request[8192], lines[1024], wanted[1024];
+
+        snprintf(lines, sizeof lines, "%sHost: other\r\n%s", rows[i].before, rows[i].behind);
+        open_call(&call, server.url);
+        vault_buffer_clear(&call.exchange.headers);
+        assert_int_equal(vault_buffer_text(&call.exchange.headers, lines), VAULT_OK);
+        assert_int_equal(perform(&call), VAULT_OK);
+        server_last(&server, request, sizeof request);
+        snprintf(wanted, sizeof wanted,
+                 "POST / HTTP/1.1\r\nHost: other\r\n%s%s%s"
+                 "User-Agent: lua-resty-vaults/" VAULT_VERSION "\r\nContent-Length: 2\r\n\r\n{}",
+                 rows[i].own, rows[i].before, rows[i].behind);
+        assert_string_equal(request, wanted);
+        assert_string_equal(call.exchange.headers.data, lines);
+        close_call(&call);
+    }
+    server_stop(&server);
 }
 
 /* One handle, one exchange after the other: nothing of the one before is in the next. */
@@ -177,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_header_lines_that_are_none),
+        cmocka_unit_test(test_header_lines),
         cmocka_unit_test(test_one_after_the_other),
         cmocka_unit_test(test_silence_is_noticed),
         cmocka_unit_test(test_allocations),

@@ -148,6 +148,15 @@ describe("a core file", function()
         end)
     end
 
+    -- In what is kept out of core files too: it is wiped when the request is over.
+    it("holds nothing of a request that is over", function()
+        local one = start(WAYS["role, over TLS"]())
+        local said = search(one:worker(), { '"SecretId":"second"', "X-Amz-Security-Token: " },
+            "all")
+        assert.same({}, said)
+        world:close()
+    end)
+
     it("of the command line, which waits for AWS, holds no credential", function()
         local command = process.start { "bin/vaults", "get", "aws/hang.third/name",
                                         env = WAYS.environment(), clear_env = true }
