@@ -51,6 +51,33 @@ describe("fetch", function()
             assert.equal("B", other.results[1].payload)
         end)
 
+        it("has those who wait one after the other do so on one semaphore", function()
+            load_fetch()
+            local new, made = world.semaphore.new, 0
+            world.semaphore.new = function()
+                made = made + 1
+                return new()
+            end
+            for i = 1, 5 do
+                local one, two = ask("a"), ask("a")
+                core.finish(i, { payload = i })
+                world:pass(0.1)
+                assert.same({ i, i }, { one.results[1].payload, two.results[1].payload })
+            end
+            assert.equal(1, made)
+            local late = ask("a", nil, nil, 1) -- gives up before the engine has an answer
+            world:pass(3)
+            assert.equal("timeout", late.results[3])
+            local next_one = ask("b")
+            core.finish(6, { payload = "late" })
+            world:pass(0.1)
+            assert.is_nil(next_one.done)
+            core.finish(7, { payload = "B" })
+            world:pass(0.1)
+            assert.equal("B", next_one.results[1].payload)
+            assert.equal(1, made)
+        end)
+
         it("gives all the same failure", function()
             load_fetch()
             local seen
@@ -339,50 +366,6 @@ describe("fetch", function()
             end
             core.outcome = { nil, "planted", "no_credentials" }
             assert.same({ nil, "planted", "no_credentials" }, { fetch.get("a", {}, as_it_is) })
-        end)
-    end)
-
-    describe("a module that came too late for the environment", function()
-        local EXPLAINED = { no_credentials = true, no_region = true, bad_profile = true,
-                            not_found = false, timeout = false, credentials_refused = false }
-
-        -- What is said of `word` by a module first loaded in `loaded_in`.
-        local function said(loaded_in, captured_here, word, phase)
-            core.captured_here = captured_here
-            load_fetch(loaded_in)
-            core.outcome = { nil, "planted", word }
-            local one = ask("a", phase)
-            if not one.done then
-                core.finish(#core.submitted, nil, "planted", word)
-                world:pass(0.02)
-            end
-            assert.equal(word, one.results[3])
-            return one.results[2]
-        end
-
-        for word, explained in pairs(EXPLAINED) do
-            it((explained and "says so for " or "does not say so for ") .. word, function()
-                for _, phase in ipairs { "content", "init_worker" } do
-                    local message = said("init_worker", true, word, phase)
-                    assert.equal(explained, message:find("init_by_lua", 1, true) ~= nil)
-                    assert.equal("planted", message:sub(1, 7))
-                end
-            end)
-        end
-
-        it("says so in a host's words where it has its own", function()
-            core.captured_here = true
-            load_fetch("content").configure { load_by = "`a line` in the host's file" }
-            local one = ask("a")
-            core.finish(#core.submitted, nil, "planted", "no_credentials")
-            world:pass(0.02)
-            assert.matches("^planted %(.*: `a line` in the host's file%)$", one.results[2])
-        end)
-
-        it("is none where it came in init, or where another has captured it before", function()
-            assert.equal("planted", said("init", true, "no_credentials"))
-            assert.equal("planted", said("init", true, "no_credentials", "init"))
-            assert.equal("planted", said("content", false, "no_credentials"))
         end)
     end)
 end)

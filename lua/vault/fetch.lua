@@ -10,7 +10,8 @@
 
 local blocking = require "vault.blocking"
 local collector = require "vault.collector"
-local core = require "vault.core"
+local late = require "vault.late"
+local semaphores = require "vault.semaphores"
 local untold = require "vault.untold"
 local watch_of = require "vault.watch"
 
@@ -22,8 +23,6 @@ local _M = {}
 -- handshake ends there, in silence. OpenResty's are; ngx.pipe, which needs another patch of that
 -- set, tells.
 local PATCHED = ngx ~= nil and pcall(require, "ngx.pipe")
--- Now: a worker that has run out of descriptors cannot load it any more.
-local _, semaphores = pcall(require, ngx and "ngx.semaphore" or "")
 local YIELDABLE = {
     server_rewrite = true, rewrite = true, access = true, content = true, timer = true,
     preread = true, ssl_cert = true, ssl_client_hello = PATCHED, ssl_session_fetch = PATCHED,
@@ -37,24 +36,17 @@ local NO_OPTIONS = {}
 local GRACE = 1 -- seconds a waiter gives the engine beyond the fetch's own timeout
 
 local locks, failures, watch -- nil: a worker alone
-local late = false -- whether this module came too late to see the environment
-local load_by = "load it in init_by_lua"
 
--- key -> record: { key, request, on_done, options, semaphore, waiters, done, result, message, word,
--- token, holder, holders, began }. Where `holder` is set another worker of the node fetches it, and
--- may have begun earlier. Its methods are what the collector and the watch ask and tell it.
+-- key -> record: { key, request, on_done, about, options, waiters (who ever waited), left (those of
+-- them who do not any more), semaphore (false: nobody waits), done, result, message, word, token,
+-- holder, holders, began }. Where `holder` is set another worker of the node fetches it, and may
+-- have begun earlier. Its methods are what the collector and the watch ask and tell it.
 local by_key = {}
 local methods = {}
 local metatable = { __index = methods }
 
-local ENVIRONMENT_WORDS = { no_credentials = true, no_region = true, bad_profile = true }
-
 local function phase()
     return ngx and ngx.get_phase and ngx.get_phase() or "init"
-end
-
-if core.captured_here and phase() ~= "init" then
-    late = true
 end
 
 -- ca_file       path or nil
@@ -64,7 +56,7 @@ end
 function _M.configure(options)
     collector.configure(options)
     blocking.configure(options)
-    load_by = options.load_by or load_by
+    late.configure(options)
 end
 
 -- From now on one fetch per key and node.
@@ -77,20 +69,10 @@ function _M.share(options)
     watch = watch_of.new(locks)
 end
 
-local function explain(message, word)
-    if late and ENVIRONMENT_WORDS[word] then
-        return ("%s (this module was first loaded in an nginx worker, where nginx has emptied the "
-            .. "environment: %s)"):format(message, load_by)
-    end
-    return message
-end
-
 -- What all who asked are given: kept, message, word. on_done may refuse what came, with a message
 -- and a word of its own.
 local function hand_over(on_done, about, result, message, word)
-    if message then
-        message = explain(message, word)
-    end
+    message = late.explain(message, word)
     local ok, kept, refusal, refused = pcall(on_done, result, message, word, about)
     if not ok then
         return nil, "the cache failed: " .. tostring(kept), "internal"
@@ -110,12 +92,14 @@ local function conclude(record, kept, message, word)
     end
     record.result, record.message, record.word, record.done = kept, message, word, true
     untold.ended(record.key, record.waiters == 0 and word and record or nil)
-    record.semaphore:post(record.waiters + 1)
+    if record.semaphore then
+        semaphores.wake(record.semaphore)
+    end
 end
 
 -- Whoever was killed while it waited has left its semaphore.
 function methods:is_waited()
-    return self.semaphore:count() < 0
+    return self.semaphore and self.semaphore:count() < 0
 end
 
 -- The lock lasts GRACE longer than the fetch may.
@@ -229,12 +213,30 @@ local function wait_step(record, left)
     return record.done or record.semaphore:wait(math.min(left, COLLECT_MOST))
 end
 
+-- The last to leave gives the semaphore back. Whoever was killed never leaves, and it is not used
+-- again: nginx may still have it.
+local function leave(record)
+    record.left = record.left + 1
+    if record.left == record.waiters then
+        semaphores.give(record.semaphore)
+        record.semaphore = false
+    end
+end
+
 -- Who comes when the time is over looks once: perhaps nobody else does.
-local function wait(record, deadline)
+local function wait_for_end(record, deadline)
+    record.semaphore = record.semaphore or semaphores.take()
     record.waiters = record.waiters + 1
     repeat
         wait_step(record, math.max(deadline - ngx.now(), 0))
     until record.done or deadline - ngx.now() < SHORTEST
+    leave(record)
+end
+
+local function wait(record, deadline)
+    if not record.done then
+        wait_for_end(record, deadline)
+    end
     if not record.done then
         return nil, "the engine did not answer in time", "timeout"
     end
@@ -300,8 +302,8 @@ end
 local function new_record(key, request, on_done, options, about)
     -- What is set later on has its room from the beginning.
     return setmetatable({ key = key, request = request, on_done = on_done, about = about,
-                          waiters = 0, holders = 0, options = options or NO_OPTIONS, began = 0,
-                          token = false, done = false, semaphore = semaphores.new() }, metatable)
+                          waiters = 0, left = 0, holders = 0, options = options or NO_OPTIONS,
+                          began = 0, token = false, done = false, semaphore = false }, metatable)
 end
 
 -- Fetch one secret.
@@ -373,7 +375,7 @@ end
 -- { entries, attempts } | nil, message, word
 function _M.run_batch(request)
     local result, message, word = blocking.run(request)
-    return result, message and explain(message, word), word
+    return result, late.explain(message, word), word
 end
 
 -- How the fetch of one secret goes, without the value; blocks.
