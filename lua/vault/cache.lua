@@ -56,6 +56,9 @@ function _M.new(options)
     self.keep = function(result, message, word, policy)
         return self:store(policy, result, message, word)
     end
+    self.keep_unmissed = function(result, message, word, policy) -- vault.permit's `unmissed`
+        return self:store(policy, result, message, word, true)
+    end
     self.entries = bounded.new(options.max_entries or 10000, function(entry)
         if entry.snapshot then
             entry.snapshot.good_until, entry.snapshot = 0, nil
@@ -173,10 +176,8 @@ local function look(self, entry, policy)
     if came then
         self.count("vault_hits_total", "dict")
     end
-    if not snapshot then
-        return nil, false
-    end
-    return snapshot, snapshot.good_until > now and lifetime.last_use(policy, snapshot) > now
+    return snapshot, snapshot ~= nil and snapshot.good_until > now
+        and lifetime.last_use(policy, snapshot) > now
 end
 
 -- What is at hand for `policy`, and whether it need not be renewed; nothing is fetched.
@@ -220,9 +221,9 @@ local function count_fetch(self, result, word)
 end
 
 -- What the fetch of `policy` brought, for everybody on the node: the snapshot, which was `result`.
-function methods:store(policy, result, message, word)
+function methods:store(policy, result, message, word, unmissed)
     count_fetch(self, result, word)
-    self.permit:ended(policy, message, not result and word or nil)
+    self.permit:ended(policy, message, not result and word or nil, unmissed)
     if result then
         return store_result(self, policy, result)
     end
@@ -238,7 +239,7 @@ end
 -- There is an old one: nobody waits long, and nobody is told of a failure while it may serve.
 local function serve_old(self, entry, policy, load)
     local snapshot, message, word, good
-    if self.permit:may_renew(policy) then
+    if self.permit:may_renew(policy, entry.snapshot.fetched) then
         local old, items = entry.snapshot, self.entries.items
         snapshot, message, word = load(self.keep, PATIENCE, policy)
         if snapshot then
@@ -280,11 +281,11 @@ function methods:get(policy, load)
     if old and self.now() < lifetime.last_use(policy, old) then
         return serve_old(self, entry, policy, load)
     end
-    local miss = self.permit:refusal(policy)
+    local miss, missed = self.permit:refusal(policy)
     if miss then
         return nil, miss.message, miss.word
     end
-    local snapshot, message, word = load(self.keep, nil, policy)
+    local snapshot, message, word = load(missed and self.keep or self.keep_unmissed, nil, policy)
     if snapshot then
         lifetime.settle(snapshot, policy.ttl, self.started) -- who joined may want a smaller ttl
         return snapshot

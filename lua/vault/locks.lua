@@ -120,16 +120,15 @@ end
 
 -- Give the lock back, where `token` still has it.
 --
--- in_time  nil, or true: it was taken by far less than its seconds ago, so that it does not expire
---          between a look and what follows
+-- in_time  nil, or true: it was taken by far less than its seconds ago, so that nobody else has it.
+--          Where the dict was emptied since, somebody may, and he loses it: two do the work then
 function methods:release(name, token, in_time)
-    local dict, key = self.dict, "l:" .. name
-    if not dict then
+    if not self.dict then
         return
-    elseif not in_time then
+    elseif in_time then
+        self.dict:delete("l:" .. name)
+    else
         take_away(self, name, token)
-    elseif dict:get(key) == token then
-        dict:delete(key)
     end
 end
 

@@ -43,7 +43,8 @@ local function must_draw(self, policy, miss, age)
     return miss and age < kept or self.brake:is_open(policy.group)
 end
 
--- Nothing is at hand for `policy`: nil, or the failure { word, message } that is the answer.
+-- Nothing is at hand for `policy`: the failure { word, message } that is the answer; or nil, and
+-- whether there was one before.
 function methods:refusal(policy)
     local miss, age, young = last_miss(self, policy)
     if young then
@@ -53,15 +54,16 @@ function methods:refusal(policy)
         and not self.brake:may_repeat(policy.group) then
         return miss or AWAY
     end
-    return nil
+    return nil, miss ~= nil
 end
 
--- An old value is at hand: may it be renewed now? Not where another worker has just found that it
--- cannot: a secret that is gone costs one call, however many workers ask.
-function methods:may_renew(policy)
+-- What was fetched at the moment `fetched` is at hand, and old: may it be renewed now? Not where
+-- another worker has just found that it cannot: a secret that is gone costs one call, however many
+-- workers ask.
+function methods:may_renew(policy, fetched)
     local miss, age, young = last_miss(self, policy)
     local again = math.min(math.max(policy.ttl / 10, AGAIN_LEAST), AGAIN_MOST)
-    if young or miss and age < again then
+    if miss and miss.at > fetched and (young or age < again) then
         return false
     end
     return not self.brake or self.brake:may_probe(policy.group)
@@ -77,10 +79,13 @@ function methods:may_look_again(policy, fetched)
         and self.brake:may_repeat(policy.group)
 end
 
--- A fetch came to its end: `word` nil where it brought a value.
-function methods:ended(policy, message, word)
+-- A fetch came to its end: `word` nil where it brought a value. unmissed: no miss was there when it
+-- began, so that there is none to be taken away.
+function methods:ended(policy, message, word, unmissed)
     if not word then
-        self.shelf:drop_miss(policy.key)
+        if not unmissed then
+            self.shelf:drop_miss(policy.key)
+        end
     elseif policy.may_cache(word) then
         self.shelf:put_miss(policy.key, self.now(), { word = word, message = message },
             math.max(policy.neg_ttl, MISS_KEPT))
