@@ -131,6 +131,22 @@ enum vault_status vault_buffer_append(struct vault_buffer *buffer, const void *b
     return VAULT_OK;
 }
 
+enum vault_status vault_buffer_prepend(struct vault_buffer *buffer, const void *bytes,
+                                       size_t length)
+{
+    enum vault_status status;
+
+    if (!vault_buffer_reserve(buffer, length, &status))
+        return status;
+    if (length) {
+        memmove(buffer->data + length, buffer->data, buffer->length);
+        memcpy(buffer->data, bytes, length);
+    }
+    buffer->length += length;
+    buffer->data[buffer->length] = '\0';
+    return VAULT_OK;
+}
+
 enum vault_status vault_buffer_text(struct vault_buffer *buffer, const char *text)
 {
     return vault_buffer_append(buffer, text, strlen(text));

@@ -43,7 +43,11 @@ void vault_buffer_init(struct vault_buffer *buffer, size_t limit);
 VAULT_MUST_CHECK enum vault_status vault_buffer_append(struct vault_buffer *buffer,
                                                        const void *bytes, size_t length);
 
-/* The same for a NUL-ended string. */
+/* The same in front of what is there. */
+VAULT_MUST_CHECK enum vault_status vault_buffer_prepend(struct vault_buffer *buffer,
+                                                        const void *bytes, size_t length);
+
+/* Append a NUL-ended string. */
 VAULT_MUST_CHECK enum vault_status vault_buffer_text(struct vault_buffer *buffer, const char *text);
 
 /* Make room for `length` further bytes and return where they go, or NULL with *status set. The

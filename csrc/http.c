@@ -125,8 +125,9 @@ static int on_request(void *at, char *ip, char *own_ip, int port, int own_port)
 #endif
 
 /* Whether a line may go along in the item before it. libcurl looks for some names at the beginning
- * of each item, and passes on what follows as it is: the fewer items the less it looks. It copies
- * the Host item, which therefore stands alone. (CURLOPT_HTTPHEADER(3)) */
+ * of each item, and passes on what follows as it is, on purpose: the fewer items the less it looks.
+ * The Host item, of which it makes one of its own, stands alone. (CURLOPT_HTTPHEADER(3); "CRLF in
+ * data" of curl's VULN-DISCLOSURE-POLICY) */
 static bool goes_along(const char *line, const struct curl_slist *before)
 {
     return before && strncasecmp(before->data, "Host:", 5) != 0 &&

@@ -9,16 +9,15 @@
 
 #define HEADERS_MAX 16
 
-static enum vault_status add_host(struct vault_exchange *exchange,
-                                  const struct vault_endpoint *endpoint)
+/* In front, so that those behind it can go to libcurl in one piece (http.c). */
+static enum vault_status add_host(struct vault_buffer *headers, const struct vault_buffer *host)
 {
-    enum vault_status status = vault_buffer_text(&exchange->headers, "Host: ");
+    enum vault_status status = vault_buffer_prepend(headers, "\r\n", 2);
 
     if (status == VAULT_OK)
-        status =
-            vault_buffer_append(&exchange->headers, endpoint->host.data, endpoint->host.length);
+        status = vault_buffer_prepend(headers, host->data, host->length);
     if (status == VAULT_OK)
-        status = vault_buffer_text(&exchange->headers, "\r\n");
+        status = vault_buffer_prepend(headers, "Host: ", 6);
     return status;
 }
 
@@ -71,7 +70,7 @@ enum vault_status vault_exchange_sign(struct vault_exchange *exchange,
     vault_buffer_clear(&exchange->url);
     status = vault_buffer_append(&exchange->url, endpoint->url.data, endpoint->url.length);
     if (status == VAULT_OK)
-        status = add_host(exchange, endpoint);
+        status = add_host(&exchange->headers, &endpoint->host);
     if (status != VAULT_OK)
         return status;
     count = headers_of(&exchange->headers, headers);

@@ -20,8 +20,8 @@ struct vault_signing {
     const char *service;
 };
 
-/* Set the URL and append Host and the signature's headers; every header already on `exchange` is
- * signed. `when` is seconds since 1970. What vault_sigv4_sign says, and VAULT_INTERNAL for a header
+/* Set the URL, put Host in front and the signature's headers behind; every header already on
+ * `exchange` is signed. `when` is seconds since 1970. What vault_sigv4_sign says, and VAULT_INTERNAL for a header
  * line without a colon. */
 VAULT_MUST_CHECK enum vault_status vault_exchange_sign(struct vault_exchange *exchange,
                                                        const struct vault_signing *signing,

@@ -95,6 +95,29 @@ static void test_append(void **state)
     vault_buffer_clear(&buffer);
 }
 
+static void test_prepend(void **state)
+{
+    struct vault_buffer buffer;
+    char many[300];
+
+    (void)state;
+    memset(many, 'x', sizeof many);
+    vault_buffer_init(&buffer, 305);
+    assert_int_equal(vault_buffer_prepend(&buffer, NULL, 0), VAULT_OK);
+    assert_string_equal(buffer.data, "");
+    assert_int_equal(vault_buffer_prepend(&buffer, "cd", 2), VAULT_OK);
+    assert_int_equal(vault_buffer_prepend(&buffer, "ab", 2), VAULT_OK);
+    assert_int_equal(vault_buffer_prepend(&buffer, "", 0), VAULT_OK);
+    assert_string_equal(buffer.data, "abcd");
+    assert_int_equal(vault_buffer_prepend(&buffer, many, sizeof many), VAULT_OK); /* it moves */
+    assert_int_equal(buffer.length, 304);
+    assert_memory_equal(buffer.data, many, sizeof many);
+    assert_string_equal(buffer.data + sizeof many, "abcd");
+    assert_int_equal(vault_buffer_prepend(&buffer, "yz", 2), VAULT_TOO_LARGE);
+    assert_int_equal(buffer.length, 304);
+    vault_buffer_free(&buffer);
+}
+
 static void test_empty_text_ends_in_nul(void **state)
 {
     struct vault_buffer buffer;
@@ -253,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_wipe_and_equal),
         cmocka_unit_test(test_append),
+        cmocka_unit_test(test_prepend),
         cmocka_unit_test(test_empty_text_ends_in_nul),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_limit_byte_by_byte),
