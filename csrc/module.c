@@ -82,20 +82,27 @@ static int core_base64_decode(lua_State *state)
     return 1;
 }
 
-/* core.sha256(text, raw?) -> 64 hex digits, or the 32 bytes | nil, message, word */
-static int core_sha256(lua_State *state)
+static enum vault_status hash_of(struct scratch *scratch, const char *text, size_t length,
+                                 unsigned char hash[VAULT_DIGEST_SIZE])
 {
-    struct scratch *scratch = scratch_of(state);
-    size_t length;
-    const char *text = luaL_checklstring(state, 1, &length);
-    unsigned char hash[VAULT_DIGEST_SIZE];
-    char hex[VAULT_DIGEST_HEX];
     enum vault_status status = VAULT_OK;
 
     if (!scratch->digest)
         status = vault_digest_new(&scratch->digest);
     if (status == VAULT_OK)
         status = vault_digest_sha256(scratch->digest, text, length, hash);
+    return status;
+}
+
+/* core.sha256(text, raw?) -> 64 hex digits, or the 32 bytes | nil, message, word */
+static int core_sha256(lua_State *state)
+{
+    size_t length;
+    const char *text = luaL_checklstring(state, 1, &length);
+    unsigned char hash[VAULT_DIGEST_SIZE];
+    char hex[VAULT_DIGEST_HEX];
+    enum vault_status status = hash_of(scratch_of(state), text, length, hash);
+
     if (status != VAULT_OK)
         return vault_push_failure(state, status, NULL);
     if (lua_toboolean(state, 2)) {
@@ -104,6 +111,32 @@ static int core_sha256(lua_State *state)
     }
     vault_digest_hex(hash, hex);
     lua_pushlstring(state, hex, sizeof hex);
+    return 1;
+}
+
+/* core.key(text, ...) -> the 32 bytes of the SHA-256 of the texts, each with its length in front, so
+ * that no two lists are the same | nil, message, word */
+static int core_key(lua_State *state)
+{
+    struct vault_buffer *list = &scratch_of(state)->buffer;
+    unsigned char hash[VAULT_DIGEST_SIZE];
+    enum vault_status status = VAULT_OK;
+
+    vault_buffer_clear(list);
+    for (int i = 1; status == VAULT_OK && i <= lua_gettop(state); i++) {
+        size_t length;
+        const char *text = luaL_checklstring(state, i, &length);
+
+        status = vault_buffer_append(list, &length, sizeof length);
+        if (status == VAULT_OK)
+            status = vault_buffer_append(list, text, length);
+    }
+    if (status == VAULT_OK)
+        status = hash_of(scratch_of(state), list->data ? list->data : "", list->length, hash);
+    vault_buffer_clear(list);
+    if (status != VAULT_OK)
+        return vault_push_failure(state, status, NULL);
+    lua_pushlstring(state, (const char *)hash, sizeof hash);
     return 1;
 }
 
@@ -286,6 +319,7 @@ static const luaL_Reg functions[] = {
     {"extract", core_extract},
     {"base64_decode", core_base64_decode},
     {"sha256", core_sha256},
+    {"key", core_key},
     {"equal", vault_lua_equal},
     {"getenv", core_getenv},
     {"sign", core_sign},

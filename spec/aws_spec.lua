@@ -286,10 +286,10 @@ describe("aws", function()
                 restore()
                 local left = good
                 local broken = setmetatable({
-                    sha256 = function(text)
+                    key = function(...)
                         left = left - 1
                         if left >= 0 then
-                            return core.sha256(text)
+                            return core.key(...)
                         end
                         return nil, "planted", "no_memory"
                     end,

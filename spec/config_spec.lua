@@ -1,6 +1,7 @@
 -- config_spec - which setting wins, where it came from, and what must not share a cache entry.
 
 local config = require "vault.config"
+local core = require "vault.core"
 local reference = require "vault.reference"
 
 local ARN = "arn:aws:secretsmanager:eu-west-3:123456789012:secret:name-AbCdEf"
@@ -299,7 +300,7 @@ describe("a malformed setting", function()
 end)
 
 local function identity_of(settled, resource)
-    return config.identity(config.asker(settled), resource, settled.stage)
+    return core.key(config.asker(settled), resource, settled.stage)
 end
 
 describe("identity", function()

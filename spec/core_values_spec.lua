@@ -14,3 +14,22 @@ describe("equal", function()
         assert.has_error(function() core.equal({}, "a") end)
     end)
 end)
+
+describe("key", function()
+    it("is 32 bytes of all the texts, and no two lists have the same", function()
+        local seen = {}
+        for i, list in ipairs { {}, { "" }, { "", "" }, { "a" }, { "a", "" }, { "", "a" }, { "ab" },
+                                { "a", "b" }, { "b", "a" }, { "a\0" }, { ("a"):rep(1000) } } do
+            local key = core.key(unpack(list))
+            assert.equal(32, #key)
+            assert.equal(key, core.key(unpack(list)))
+            assert.is_nil(seen[key], i)
+            seen[key] = true
+        end
+    end)
+
+    it("raises for what is no text", function()
+        assert.has_error(function() core.key("a", nil) end)
+        assert.has_error(function() core.key({}) end)
+    end)
+end)

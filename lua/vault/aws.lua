@@ -105,7 +105,7 @@ end
 -- What was answered for an ARN that could be two secrets' is kept apart from what others may read.
 local function key_of(settled)
     local resource = settled.exact and settled.resource .. "\nexact" or settled.resource
-    return core.sha256(config.identity(settled.group, resource, settled.stage), true)
+    return core.key(settled.group, resource, settled.stage)
 end
 
 local function settle_fields(parts, given, getenv)
@@ -142,7 +142,7 @@ local function settle_anew(parts, entity, getenv)
     if not settled then
         return nil, message, word
     end
-    settled.group, message, word = core.sha256(config.asker(settled), true)
+    settled.group, message, word = core.key(config.asker(settled))
     if settled.group then
         settled.key, message, word = key_of(settled)
     end

@@ -291,12 +291,6 @@ function _M.asker(settled)
     return pack(who_asks(settled), ASKS)
 end
 
--- The text of what selects the bytes of `resource`: that (its text, or a hash of it), its name and
--- stage; not policy (ttls, timeout, base64_decode).
-function _M.identity(asker, resource, stage)
-    return ("%s;%d:%s;%d:%s"):format(asker, #resource, resource, #stage, stage)
-end
-
 -- The file of trusted certificates, or nil for the system's trust store. `option` is init's
 -- trusted_certificate: a path or "system"; without one AWS_CA_BUNDLE, then SSL_CERT_FILE.
 function _M.trusted_certificate(option, getenv)
