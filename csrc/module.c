@@ -114,8 +114,8 @@ static int core_sha256(lua_State *state)
     return 1;
 }
 
-/* core.key(text, ...) -> the 32 bytes of the SHA-256 of the texts, each with its length in front, so
- * that no two lists are the same | nil, message, word */
+/* core.key(text, ...) -> the 32 bytes of the SHA-256 of the texts, each with its length in front,
+ * so that no two lists are the same | nil, message, word */
 static int core_key(lua_State *state)
 {
     struct vault_buffer *list = &scratch_of(state)->buffer;

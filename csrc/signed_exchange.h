@@ -20,9 +20,9 @@ struct vault_signing {
     const char *service;
 };
 
-/* Set the URL, put Host in front and the signature's headers behind; every header already on
- * `exchange` is signed. `when` is seconds since 1970. What vault_sigv4_sign says, and VAULT_INTERNAL for a header
- * line without a colon. */
+/* Set the URL, put Host in front of what is on `exchange` and the signature's headers behind it;
+ * every header already there is signed. `when` is seconds since 1970. What vault_sigv4_sign says,
+ * and VAULT_INTERNAL for a header line without a colon. */
 VAULT_MUST_CHECK enum vault_status vault_exchange_sign(struct vault_exchange *exchange,
                                                        const struct vault_signing *signing,
                                                        int64_t when);
