@@ -58,7 +58,8 @@ adapters=$(find "$bare/lua/kong" "$bare/lua/apisix" -name '*.lua')
 rule "Lua's headers" '#include <(lua|lauxlib|lualib|luajit)' \
     "$(cd "$c" && echo module*.[ch])" "$c"/*.[ch]
 rule "libcurl" '#include <curl/|'"$(word 'curl_[a-z]+_|CURL[A-Zmo]')" \
-    "http.c http.h http_settings.c http_settings.h http_outcome.c http_outcome.h loop.c" "$c"/*.[ch]
+    "http.c http.h http_settings.c http_settings.h http_outcome.c http_outcome.h http_lines.c \
+http_lines.h loop.c" "$c"/*.[ch]
 rule "OpenSSL" '#include <openssl/' "sigv4.c digest.c buffer.c thread.c" "$c"/*.[ch]
 rule "expat" '#include <expat'"|$(word 'XML_[A-Z]')" "sts_answer.c" "$c"/*.[ch]
 rule "environ" "$(word 'getenv|secure_getenv|environ')"'([^A-Za-z0-9_]|$)' "environment.c" \

@@ -47,6 +47,10 @@ struct block {
 #define LARGEST    (((size_t)SMALLEST << (SIZES - 1)) + LITTLE)
 #define SLAB_BYTES ((size_t)256 * 1024)
 
+/* Blocks from this size on are wiped in pieces, where there is anything to wipe. */
+#define LARGE 4096
+#define PIECE 256
+
 /* What a thread keeps of each size: so many bytes, but two blocks at least; and how many it takes
  * from the process's at once. */
 #define OWN_BYTES ((size_t)64 * 1024)
@@ -218,44 +222,29 @@ void *vault_arena_take(size_t size)
     return block + 1;
 }
 
-static struct block *block_of(void *memory)
+/* Of a large block often little was written to (libcurl takes 16 KB for each request): to read the
+ * rest costs less than to write it. */
+static void wipe(char *at, size_t size)
 {
-    return (struct block *)memory - 1;
+    static const char zeros[PIECE];
+
+    if (size >= LARGE)
+        for (; size >= PIECE; at += PIECE, size -= PIECE)
+            if (memcmp(at, zeros, PIECE) != 0)
+                explicit_bzero(at, PIECE);
+    explicit_bzero(at, size);
 }
 
 void vault_arena_give(void *memory)
 {
+    struct block *block;
+
     if (!memory)
         return;
-    explicit_bzero(memory, block_of(memory)->size);
+    block = (struct block *)memory - 1;
+    wipe(memory, block->size);
     vault_registers_clear();
-    give(block_of(memory));
-}
-
-static bool is_untouched(const char *bytes, size_t size)
-{
-    static const char zeros[VAULT_ARENA_GAP];
-
-    return memcmp(bytes, zeros, size) == 0;
-}
-
-void vault_arena_give_text(void *memory)
-{
-    char *at = memory, *end = at + block_of(memory)->size;
-
-    while ((size_t)(end - at) >= VAULT_ARENA_GAP && !is_untouched(at, VAULT_ARENA_GAP)) {
-        explicit_bzero(at, VAULT_ARENA_GAP);
-        at += VAULT_ARENA_GAP;
-    }
-    if ((size_t)(end - at) < VAULT_ARENA_GAP)
-        explicit_bzero(at, (size_t)(end - at));
-    vault_registers_clear();
-    give(block_of(memory));
-}
-
-size_t vault_arena_size(const void *memory)
-{
-    return ((const struct block *)memory - 1)->size;
+    give(block);
 }
 
 /* Bytes beyond those asked for are zero in every block. */
@@ -272,11 +261,11 @@ void *vault_arena_resize(void *memory, size_t size)
 {
     void *made;
 
-    if (memory && has_room(block_of(memory), size))
+    if (memory && has_room((struct block *)memory - 1, size))
         return memory;
     made = vault_arena_take(size);
     if (made && memory) {
-        size_t held = block_of(memory)->size;
+        size_t held = ((struct block *)memory - 1)->size;
 
         memcpy(made, memory, held < size ? held : size);
         vault_arena_give(memory);

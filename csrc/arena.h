@@ -23,14 +23,6 @@ void *vault_arena_take(size_t size) __attribute__((malloc, warn_unused_result));
 /* Wipe and free what vault_arena_take gave; NULL does nothing. */
 void vault_arena_give(void *memory);
 
-/* The same for a block that was written to from its start, text and nothing but text, however much
- * of it: what comes after so many zero bytes in a row was never touched, and is not now. */
-#define VAULT_ARENA_GAP 256
-void vault_arena_give_text(void *memory);
-
-/* How many bytes were asked for. */
-size_t vault_arena_size(const void *memory) __attribute__((pure));
-
 /* As realloc: `memory` (NULL: nothing yet) with `size` bytes, new ones zeroed; where it moves, the
  * old place is wiped. NULL where there is no memory: the old block stands. */
 void *vault_arena_resize(void *memory, size_t size) __attribute__((warn_unused_result));

@@ -9,19 +9,16 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 
 #include "header.h"
+#include "http_lines.h"
 #include "http_outcome.h"
-#include "version.h"
 
 #define HEADER_BYTES_MAX (64 * 1024)
 #define URL_MAX          4096
-#define ITEMS_MAX        32 /* of a request's header lines, see cut_lines */
-#define SENT_MOST        2  /* times, by libcurl itself */
+#define SENT_MOST        2 /* times, by libcurl itself */
 #define WHY_SHOWN        256
-#define USER_AGENT       "lua-resty-vaults/" VAULT_VERSION
 
 struct vault_transfer {
     CURL *easy;
@@ -30,9 +27,8 @@ struct vault_transfer {
     CURLU *parts;            /* the same taken apart, so that not each exchange does it; */
     const char *proxy;       /* and so too; NULL for none */
 
-    struct vault_exchange *exchange;    /* what is performed */
-    struct curl_slist items[ITEMS_MAX]; /* its header lines, in its own bytes */
-    size_t cut;                         /* so many of them end in NUL instead of CR */
+    struct vault_exchange *exchange; /* what is performed */
+    struct vault_http_lines lines;   /* its header lines, in its own bytes */
     size_t header_bytes;
     unsigned sent;             /* so many times */
     enum vault_status refused; /* why a callback of ours stopped the transfer */
@@ -124,53 +120,6 @@ static int on_request(void *at, char *ip, char *own_ip, int port, int own_port)
 }
 #endif
 
-/* Whether a line may go along in the item before it. libcurl looks for some names at the beginning
- * of each item, and passes on what follows as it is, on purpose: the fewer items the less it looks.
- * The Host item, of which it makes one of its own, stands alone. (CURLOPT_HTTPHEADER(3); "CRLF in
- * data" of curl's VULN-DISCLOSURE-POLICY) */
-static bool goes_along(const char *line, const struct curl_slist *before)
-{
-    return before && strncasecmp(before->data, "Host:", 5) != 0 &&
-           (strncasecmp(line, "X-", 2) == 0 || strncasecmp(line, "Authorization:", 14) == 0);
-}
-
-/* The exchange's header lines as libcurl's list of items: without a copy, which would have to be
- * wiped, each item ends where its last CR stands. */
-static enum vault_status cut_lines(struct vault_transfer *transfer)
-{
-    /* A body of this size never needs the round trip that "Expect: 100-continue" costs. The name
-     * goes here, since libcurl would write it out twice. */
-    static char no_expect[] = "Expect:", name[] = "User-Agent: " USER_AGENT;
-    static struct curl_slist last = {no_expect, NULL};
-    struct curl_slist *item = transfer->items, *before = NULL;
-    char *at = transfer->exchange->headers.data, *stop;
-
-    for (; at && *at; at = stop + 2) {
-        stop = strstr(at, "\r\n");
-        if (!stop || transfer->cut == ITEMS_MAX - 1)
-            return VAULT_INTERNAL;
-        *stop = '\0';
-        if (goes_along(at, before)) {
-            at[-2] = '\r';
-            continue;
-        }
-        transfer->cut++;
-        *item = (struct curl_slist){at, item + 1};
-        before = item++;
-    }
-    *item = (struct curl_slist){name, &last};
-    return VAULT_OK;
-}
-
-static void mend_lines(struct vault_transfer *transfer)
-{
-    while (transfer->cut > 0) {
-        char *item = transfer->items[--transfer->cut].data;
-
-        item[strlen(item)] = '\r';
-    }
-}
-
 static void set_callbacks(struct vault_transfer *transfer)
 {
     CURL *easy = transfer->easy;
@@ -250,7 +199,8 @@ static enum vault_status set_proxy(struct vault_transfer *transfer)
         return VAULT_OK;
     /* A proxy that is asked for a tunnel sees none of the request's lines. */
     if (curl_easy_setopt(transfer->easy, CURLOPT_PROXY, proxy ? proxy : "") != CURLE_OK ||
-        curl_easy_setopt(transfer->easy, CURLOPT_USERAGENT, proxy ? USER_AGENT : NULL) != CURLE_OK)
+        curl_easy_setopt(transfer->easy, CURLOPT_USERAGENT, proxy ? VAULT_HTTP_AGENT : NULL) !=
+            CURLE_OK)
         return VAULT_NO_MEMORY;
     transfer->proxy = proxy;
     return VAULT_OK;
@@ -271,7 +221,7 @@ static enum vault_status set_request(struct vault_transfer *transfer)
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
                          exchange->body.length ? exchange->body.data : "");
     }
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->items);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->lines.items);
     /* A connection kept from elsewhere was not asked about. */
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT,
                      exchange->fresh || exchange->may_connect ? 1L : 0L);
@@ -295,7 +245,7 @@ enum vault_status vault_transfer_begin(struct vault_transfer *transfer,
     transfer->refused = VAULT_OK;
     transfer->date[0] = transfer->error[0] = '\0';
     curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)(timeout_ms < 1 ? 1 : timeout_ms));
-    status = cut_lines(transfer);
+    status = vault_http_lines_cut(&transfer->lines, exchange->headers.data);
     if (status == VAULT_OK)
         status = set_url(transfer);
     if (status == VAULT_OK)
@@ -303,7 +253,7 @@ enum vault_status vault_transfer_begin(struct vault_transfer *transfer,
     if (status == VAULT_OK)
         status = set_request(transfer);
     if (status != VAULT_OK)
-        mend_lines(transfer);
+        vault_http_lines_mend(&transfer->lines);
     return status;
 }
 
@@ -316,7 +266,7 @@ void vault_transfer_free(struct vault_transfer *transfer)
 {
     if (!transfer)
         return;
-    mend_lines(transfer);
+    vault_http_lines_mend(&transfer->lines);
     curl_easy_cleanup(transfer->easy);
     curl_url_cleanup(transfer->parts);
     vault_buffer_free(&transfer->url);
@@ -379,7 +329,7 @@ void vault_transfer_finish(struct vault_transfer *transfer, CURLcode code)
     const char *text = transfer->error[0] ? transfer->error : curl_easy_strerror(code);
     long http_status = 0;
 
-    mend_lines(transfer);
+    vault_http_lines_mend(&transfer->lines);
     /* libcurl quotes a proxy that it cannot read, with the password in it. */
     if (transfer->proxy && (strchr(text, '@') || strstr(text, transfer->proxy)))
         text = curl_easy_strerror(code);

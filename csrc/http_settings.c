@@ -124,20 +124,10 @@ static char *duplicate(const char *text)
     return copy ? memcpy(copy, text, size) : NULL;
 }
 
-/* The one block of this size is what libcurl copies each request to, all of its text, before it is
- * encrypted; there is one for each transfer, and most requests fill little of it. */
-static void give(void *memory)
-{
-    if (memory && vault_arena_size(memory) == WRITE_BYTES)
-        vault_arena_give_text(memory);
-    else
-        vault_arena_give(memory);
-}
-
 static bool start_libcurl(void)
 {
-    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, vault_arena_take, give, vault_arena_resize,
-                                duplicate, zeroed) == CURLE_OK;
+    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, vault_arena_take, vault_arena_give,
+                                vault_arena_resize, duplicate, zeroed) == CURLE_OK;
 }
 
 enum vault_status vault_http_start(struct vault_message *why)

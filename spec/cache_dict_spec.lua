@@ -115,6 +115,79 @@ describe("the cache's shared dict", function()
             { payload(one, policy { key = "m", neg_ttl = 5 }, failing("not_found")) })
     end)
 
+    describe("of what failed before", function()
+        -- What is done to the dict's entry of the failure while run() runs.
+        local function deletions(run)
+            local delete, count = dict.delete, 0
+            dict.delete = function(self, key)
+                count = count + (key == "n:k" and 1 or 0)
+                return delete(self, key)
+            end
+            run()
+            dict.delete = delete
+            return count
+        end
+
+        -- A loader whose fetch begins `later`, after run() (what other workers do meanwhile).
+        local function beginning(later, run)
+            local source = loader("a")
+            local load = source.load
+            function source.load(on_done, patience, asked)
+                return load(function(result, ...)
+                    if run then
+                        run()
+                    end
+                    result.began = world.ngx.now() + later
+                    return on_done(result, ...)
+                end, patience, asked)
+            end
+            return source
+        end
+
+        it("nothing is left after a success", function()
+            local asked = policy { neg_ttl = 60 }
+            payload(one, asked, failing("not_found"))
+            assert.is_not_nil(dict:get("n:k"))
+            assert.equal("a", one:fetch(asked, loader("a").load).payload)
+            assert.is_nil(dict:get("n:k"))
+            payload(one, policy(), failing("not_found")) -- remembered, and too old to be the answer
+            world:pass(11)
+            assert.equal("a", payload(one, policy(), beginning(0)))
+            assert.is_nil(dict:get("n:k"))
+        end)
+
+        it("nothing is taken away where nothing was when the fetch began", function()
+            assert.equal(0, deletions(function()
+                assert.equal("a", payload(one, policy(), beginning(0)))
+            end))
+        end)
+
+        it("nothing is left of what failed while the fetch waited for another worker", function()
+            local function fail()
+                one.shelf:put_miss("k", world.ngx.now(), { word = "not_found", message = "m" }, 60)
+            end
+            assert.equal("a", payload(one, policy { neg_ttl = 60 }, beginning(0.01, fail)))
+            assert.is_nil(dict:get("n:k"))
+        end)
+
+        it("an old value is renewed, and replaced, all the same", function()
+            local function fail()
+                one.shelf:put_miss("k", world.ngx.now(), { word = "not_found", message = "m" }, 600)
+            end
+            for _, resurrect_ttl in ipairs { 0, 100 } do
+                local asked = policy { neg_ttl = 600, resurrect_ttl = resurrect_ttl }
+                payload(one, asked, beginning(0))
+                fail()
+                one:fetch(asked, beginning(0).load)
+                fail() -- in the same moment
+                world:pass(11)
+                assert.equal("b", payload(one, asked, loader("b")))
+                one:drop()
+                dict:flush_all()
+            end
+        end)
+    end)
+
     it("can be left out", function()
         one = worker { alone = true }
         local source = loader("a")

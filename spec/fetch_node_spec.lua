@@ -31,7 +31,7 @@ describe("on one node", function()
 
     local function ask(pid, key, options)
         options = options or {}
-        return rigs[pid]:ask(key, options.phase, options.on_done or keep_at(key), nil,
+        return rigs[pid]:ask(key, options.phase, options.on_done or keep_at(key), options.timeout,
             { peek = options.peek or peek_at(key), patience = options.patience })
     end
 
@@ -239,6 +239,29 @@ describe("on one node", function()
         for _, thread in ipairs { one, two } do
             assert.equal("internal", thread.results[3])
         end
+    end)
+
+    it("what another has kept when the lock is had is given at once", function()
+        start(1)
+        rigs[1]:with_socket()
+        world:call("init_worker", rigs[1].fetch.init_worker)
+        world:pass(0)
+        kept.k = { payload = "A" }
+        local one = ask(1, "k")
+        assert.equal("A", one.results and one.results[1].payload)
+        assert.same({ 0 }, submitted())
+    end)
+
+    it("whoever ends too late leaves the lock to whoever has it by then", function()
+        start(3)
+        ask(1, "k", { timeout = 0.5 })
+        world:pass(1.6) -- it lasts a second longer than the fetch may
+        ask(2, "k")
+        assert.same({ 1, 1, 0 }, submitted())
+        rigs[1].core.finish(1, nil, "planted", "timeout")
+        world:pass(0.02)
+        ask(3, "k")
+        assert.same({ 1, 1, 0 }, submitted())
     end)
 
     it("whoever is killed while it waits takes nothing along", function()

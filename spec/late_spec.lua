@@ -39,6 +39,13 @@ describe("a library first loaded in a worker", function()
         end)
     end
 
+    it("says so of a batch", function()
+        core.captured_here = true
+        core.outcome = { nil, "planted", "no_region" }
+        local _, message = rig:load("content").run_batch { batch = { "a" } }
+        assert.matches("^planted %(.*init_by_lua", message)
+    end)
+
     it("says so in a host's words where it has its own", function()
         core.captured_here = true
         rig:load("content").configure { load_by = "`a line` in the host's file" }

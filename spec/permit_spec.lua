@@ -89,6 +89,12 @@ describe("permit", function()
     end)
 
     describe("of a miss", function()
+        it("is given where it is from before what is at hand, and it is told of", function()
+            fail("not_found", { neg_ttl = 5 })
+            assert.equal("not_found", one:refusal(policy { neg_ttl = 5 }, clock - 0.01).word)
+            assert.same({ nil, true }, { one:refusal(policy { neg_ttl = 5 }, clock) })
+        end)
+
         it("says whether there was one, and it goes where that is not ruled out", function()
             assert.same({ nil, false }, { one:refusal(policy()) })
             fail("not_found")

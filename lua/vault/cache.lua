@@ -12,9 +12,10 @@
 -- table.
 --
 -- An entry is what this worker knows of one key: { key, policy (of the smallest ttl), ttl, used,
--- snapshot, kept (seconds in the dict), recheck (another version may be there), mixed (since when
--- it is asked for with several ttls), loose (its vault has another config, or none, or who wanted
--- its ttl may be gone: who asks next says what the ttl is, and nobody renews it before) }.
+-- snapshot, kept (seconds in the dict), unmissed (when no failure of it was remembered, or false),
+-- recheck (another version may be there), mixed (since when it is asked for with several ttls),
+-- loose (its vault has another config, or none, or who wanted its ttl may be gone: who asks next
+-- says what the ttl is, and nobody renews it before) }.
 
 local bounded = require "vault.bounded"
 local lifetime = require "vault.lifetime"
@@ -56,9 +57,6 @@ function _M.new(options)
     self.keep = function(result, message, word, policy)
         return self:store(policy, result, message, word)
     end
-    self.keep_unmissed = function(result, message, word, policy) -- vault.permit's `unmissed`
-        return self:store(policy, result, message, word, true)
-    end
     self.entries = bounded.new(options.max_entries or 10000, function(entry)
         if entry.snapshot then
             entry.snapshot.good_until, entry.snapshot = 0, nil
@@ -92,7 +90,7 @@ local function entry_for(self, policy)
     local entry = self.entries.items[policy.key]
     if not entry then
         entry = { key = policy.key, policy = policy, ttl = policy.ttl, snapshot = nil,
-                  kept = lifetime.shelf_seconds(policy), used = true, slot = 0 }
+                  kept = lifetime.shelf_seconds(policy), unmissed = false, used = true, slot = 0 }
         self.entries:put(policy.key, entry)
         return entry
     end
@@ -176,8 +174,10 @@ local function look(self, entry, policy)
     if came then
         self.count("vault_hits_total", "dict")
     end
-    return snapshot, snapshot ~= nil and snapshot.good_until > now
-        and lifetime.last_use(policy, snapshot) > now
+    if not snapshot then
+        return nil, false
+    end
+    return snapshot, snapshot.good_until > now and lifetime.last_use(policy, snapshot) > now
 end
 
 -- What is at hand for `policy`, and whether it need not be renewed; nothing is fetched.
@@ -221,17 +221,16 @@ local function count_fetch(self, result, word)
 end
 
 -- What the fetch of `policy` brought, for everybody on the node: the snapshot, which was `result`.
-function methods:store(policy, result, message, word, unmissed)
+function methods:store(policy, result, message, word)
+    local entry = self.entries.items[policy.key]
     count_fetch(self, result, word)
-    self.permit:ended(policy, message, not result and word or nil, unmissed)
+    self.permit:ended(policy, message, not result and word or nil,
+        result and entry and entry.unmissed == result.began)
     if result then
         return store_result(self, policy, result)
-    end
-    local entry = self.entries.items[policy.key]
-    if entry then
+    elseif entry then
         self:keep_on_shelf(entry)
     end
-    return nil
 end
 
 -- Getting -----------------------------------------------------------------------------------------
@@ -281,11 +280,12 @@ function methods:get(policy, load)
     if old and self.now() < lifetime.last_use(policy, old) then
         return serve_old(self, entry, policy, load)
     end
-    local miss, missed = self.permit:refusal(policy)
+    local miss, missed = self.permit:refusal(policy, old and old.fetched)
     if miss then
         return nil, miss.message, miss.word
     end
-    local snapshot, message, word = load(missed and self.keep or self.keep_unmissed, nil, policy)
+    entry.unmissed = not missed and self.now()
+    local snapshot, message, word = load(self.keep, nil, policy)
     if snapshot then
         lifetime.settle(snapshot, policy.ttl, self.started) -- who joined may want a smaller ttl
         return snapshot

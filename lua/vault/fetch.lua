@@ -213,8 +213,8 @@ local function wait_step(record, left)
     return record.done or record.semaphore:wait(math.min(left, COLLECT_MOST))
 end
 
--- The last to leave gives the semaphore back. Whoever was killed never leaves, and it is not used
--- again: nginx may still have it.
+-- The last to leave gives the semaphore back. Whoever was killed never leaves: then it serves no
+-- more.
 local function leave(record)
     record.left = record.left + 1
     if record.left == record.waiters then

@@ -120,8 +120,8 @@ end
 
 -- Give the lock back, where `token` still has it.
 --
--- in_time  nil, or true: it was taken by far less than its seconds ago, so that nobody else has it.
---          Where the dict was emptied since, somebody may, and he loses it: two do the work then
+-- in_time  nil, or true: it was taken by far less than its seconds ago, so that it has not expired.
+--          Only where the dict was emptied since may another have it: he loses it, and two work
 function methods:release(name, token, in_time)
     if not self.dict then
         return

@@ -25,15 +25,16 @@ function _M.new(options)
         metatable)
 end
 
--- The last failure; how old it is, whichever way the clock was set since; and whether it is young
--- enough to be the answer.
-local function last_miss(self, policy)
+-- The last failure, but for one from before the moment `fetched` (nil: nothing is at hand that was
+-- fetched); how old it is, whichever way the clock was set since; whether it is young enough to be
+-- the answer; and whether there is any.
+local function last_miss(self, policy, fetched)
     local miss = self.shelf:get_miss(policy.key)
-    if not miss then
-        return nil, 0, false
+    if not miss or fetched and miss.at <= fetched then
+        return nil, 0, false, miss ~= nil
     end
     local age = math.abs(self.now() - miss.at)
-    return miss, age, age < policy.neg_ttl
+    return miss, age, age < policy.neg_ttl, true
 end
 
 -- Another call for what failed a moment ago, and any call while the circuit is open, draws on the
@@ -43,10 +44,10 @@ local function must_draw(self, policy, miss, age)
     return miss and age < kept or self.brake:is_open(policy.group)
 end
 
--- Nothing is at hand for `policy`: the failure { word, message } that is the answer; or nil, and
--- whether there was one before.
-function methods:refusal(policy)
-    local miss, age, young = last_miss(self, policy)
+-- Nothing good is at hand for `policy`, but perhaps what was fetched at the moment `fetched`: the
+-- failure { word, message } that is the answer; or nil, and whether one is remembered.
+function methods:refusal(policy, fetched)
+    local miss, age, young, any = last_miss(self, policy, fetched)
     if young then
         return miss
     end
@@ -54,16 +55,16 @@ function methods:refusal(policy)
         and not self.brake:may_repeat(policy.group) then
         return miss or AWAY
     end
-    return nil, miss ~= nil
+    return nil, any
 end
 
 -- What was fetched at the moment `fetched` is at hand, and old: may it be renewed now? Not where
 -- another worker has just found that it cannot: a secret that is gone costs one call, however many
 -- workers ask.
 function methods:may_renew(policy, fetched)
-    local miss, age, young = last_miss(self, policy)
+    local miss, age, young = last_miss(self, policy, fetched)
     local again = math.min(math.max(policy.ttl / 10, AGAIN_LEAST), AGAIN_MOST)
-    if miss and miss.at > fetched and (young or age < again) then
+    if young or miss and age < again then
         return false
     end
     return not self.brake or self.brake:may_probe(policy.group)
@@ -79,8 +80,8 @@ function methods:may_look_again(policy, fetched)
         and self.brake:may_repeat(policy.group)
 end
 
--- A fetch came to its end: `word` nil where it brought a value. unmissed: no miss was there when it
--- began, so that there is none to be taken away.
+-- A fetch came to its end: `word` nil where it brought a value. unmissed: no failure was remembered
+-- when it began, so that none has to be taken away.
 function methods:ended(policy, message, word, unmissed)
     if not word then
         if not unmissed then
