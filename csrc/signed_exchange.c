@@ -9,7 +9,7 @@
 
 #define HEADERS_MAX 16
 
-/* In front, so that those behind it can go to libcurl in one piece (http.c). */
+/* In front, so that those behind it can go to libcurl in one piece (http_lines.c). */
 static enum vault_status add_host(struct vault_buffer *headers, const struct vault_buffer *host)
 {
     enum vault_status status = vault_buffer_prepend(headers, "\r\n", 2);
