@@ -11,8 +11,9 @@
 
 /* Whether a line may go along in the item before it. libcurl looks for some names at the beginning
  * of each item, and passes on what follows as it is, on purpose: the fewer items the less it looks.
- * The Host item, of which it makes one of its own, stands alone, and so does one without a value,
- * which it leaves out. (CURLOPT_HTTPHEADER(3); "CRLF in data" of curl's VULN-DISCLOSURE-POLICY) */
+ * The Host item, of which it makes one of its own, stands alone, and so does one without a value:
+ * that one it leaves out, whole or not, as its version has it. (CURLOPT_HTTPHEADER(3); "CRLF in
+ * data" of curl's VULN-DISCLOSURE-POLICY) */
 static bool goes_along(const char *line, const struct curl_slist *before)
 {
     const char *value = before ? strchr(before->data, ':') : NULL;

@@ -171,6 +171,13 @@ describe("the cache's shared dict", function()
             assert.is_nil(dict:get("n:k"))
         end)
 
+        it("nothing is left of what failed in the moment in which the fetch began", function()
+            local asked = policy { neg_ttl = 60 }
+            payload(one, asked, failing("not_found"))
+            one:fetch(asked, beginning(0).load)
+            assert.is_nil(dict:get("n:k"))
+        end)
+
         it("an old value is renewed, and replaced, all the same", function()
             local function fail()
                 one.shelf:put_miss("k", world.ngx.now(), { word = "not_found", message = "m" }, 600)

@@ -57,6 +57,22 @@ describe("a clock that was set back", function()
         assert.is_false(clock:read())
     end)
 
+    it("has a secret that is gone asked for no more often, and an old value end", function()
+        local asked, gone = policy { ttl = 1, neg_ttl = 600, resurrect_ttl = 5 }, failing("not_found")
+        payload(one, asked, loader("a"))
+        payload(one, asked, failing("not_found"))
+        world:pass(0.5)
+        set_back()
+        local served = 0
+        for second = 1, 60 do
+            world:pass(1)
+            clock:read()
+            served = payload(one, asked, gone) and second or served
+        end
+        assert.equal(1, gone.calls)
+        assert.is_true(served <= 6, served)
+    end)
+
     it("has each value's renewal planned anew, and who holds values look again", function()
         payload(one, policy(), loader("a"))
         set_back()

@@ -12,10 +12,10 @@
 -- table.
 --
 -- An entry is what this worker knows of one key: { key, policy (of the smallest ttl), ttl, used,
--- snapshot, kept (seconds in the dict), unmissed (when no failure of it was remembered, or false),
--- recheck (another version may be there), mixed (since when it is asked for with several ttls),
--- loose (its vault has another config, or none, or who wanted its ttl may be gone: who asks next
--- says what the ttl is, and nobody renews it before) }.
+-- snapshot, kept (seconds in the dict), unmissed (the last moment at which get() found no failure
+-- of it, or false), recheck (another version may be there), mixed (since when it is asked for with
+-- several ttls), loose (its vault has another config, or none, or who wanted its ttl may be gone:
+-- who asks next says what the ttl is, and nobody renews it before) }.
 
 local bounded = require "vault.bounded"
 local lifetime = require "vault.lifetime"
@@ -151,7 +151,7 @@ end
 local function look_at_shelf(self, entry)
     local snapshot, read = entry.snapshot, self.shelf:get(entry.key)
     if read and read.fetched > self.now() + CLOCK_SET_BACK then -- nobody knows how old it is
-        read.fetched = self.now() - entry.ttl
+        read.fetched = math.min(self.now() - entry.ttl, snapshot and snapshot.fetched or math.huge)
         read.began = read.fetched
     end
     if read and (not snapshot or read.fetched > snapshot.fetched
@@ -174,10 +174,8 @@ local function look(self, entry, policy)
     if came then
         self.count("vault_hits_total", "dict")
     end
-    if not snapshot then
-        return nil, false
-    end
-    return snapshot, snapshot.good_until > now and lifetime.last_use(policy, snapshot) > now
+    return snapshot, snapshot ~= nil and snapshot.good_until > now
+        and lifetime.last_use(policy, snapshot) > now
 end
 
 -- What is at hand for `policy`, and whether it need not be renewed; nothing is fetched.
@@ -229,6 +227,7 @@ function methods:store(policy, result, message, word)
     if result then
         return store_result(self, policy, result)
     elseif entry then
+        entry.unmissed = false
         self:keep_on_shelf(entry)
     end
 end

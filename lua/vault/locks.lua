@@ -121,7 +121,8 @@ end
 -- Give the lock back, where `token` still has it.
 --
 -- in_time  nil, or true: it was taken by far less than its seconds ago, so that it has not expired.
---          Only where the dict was emptied since may another have it: he loses it, and two work
+--          Only where the dict was emptied since, or the clock set back, may another have it: he
+--          loses it, and two work
 function methods:release(name, token, in_time)
     if not self.dict then
         return

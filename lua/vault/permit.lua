@@ -27,7 +27,7 @@ end
 
 -- The last failure, but for one from before the moment `fetched` (nil: nothing is at hand that was
 -- fetched); how old it is, whichever way the clock was set since; whether it is young enough to be
--- the answer; and whether there is any.
+-- the answer; and whether there is any, which the next success takes away.
 local function last_miss(self, policy, fetched)
     local miss = self.shelf:get_miss(policy.key)
     if not miss or fetched and miss.at <= fetched then
@@ -81,7 +81,8 @@ function methods:may_look_again(policy, fetched)
 end
 
 -- A fetch came to its end: `word` nil where it brought a value. unmissed: no failure was remembered
--- when it began, so that none has to be taken away.
+-- when it began. Then none is looked for: who else fetches the same has no lock for it (the dict was
+-- flushed, or takes no more), and a failure of his counts only where what came is nowhere any more.
 function methods:ended(policy, message, word, unmissed)
     if not word then
         if not unmissed then
