@@ -58,7 +58,8 @@ describe("a clock that was set back", function()
     end)
 
     it("has a secret that is gone asked for no more often, and an old value end", function()
-        local asked, gone = policy { ttl = 1, neg_ttl = 600, resurrect_ttl = 5 }, failing("not_found")
+        local asked = policy { ttl = 1, neg_ttl = 600, resurrect_ttl = 5 }
+        local gone = failing("not_found")
         payload(one, asked, loader("a"))
         payload(one, asked, failing("not_found"))
         world:pass(0.5)

@@ -81,7 +81,7 @@ function methods:may_look_again(policy, fetched)
 end
 
 -- A fetch came to its end: `word` nil where it brought a value. unmissed: no failure was remembered
--- when it began. Then none is looked for: who else fetches the same has no lock for it (the dict was
+-- when it began. Then none is looked for: who else fetches the same has no lock (the dict was
 -- flushed, or takes no more), and a failure of his counts only where what came is nowhere any more.
 function methods:ended(policy, message, word, unmissed)
     if not word then
