@@ -61,7 +61,10 @@ describe("vaults under clients, with workers that are killed", function()
     local function assert_all_workers_have(wanted)
         local seen, count = {}, 0
         assert.truthy(system.wait_for(function()
-            local known = cjson.decode(http.get(server.url .. "/known").body)
+            local answer = http.get(server.url .. "/known")
+            assert.equal(200, answer.status, ("curl said %s after %s s; the log ends: %s"):format(
+                answer.code, answer.time, server:error_log():sub(-2000)))
+            local known = cjson.decode(answer.body)
             assert.same(wanted, told(known.vaults))
             if not seen[known.worker] then
                 seen[known.worker], count = true, count + 1
