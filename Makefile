@@ -148,7 +148,7 @@ lint:
 	@.ci/lint.sh
 layers:
 	@.ci/layers.sh
-asan:
+asan: $(CORE) # which some specs start as a user does, without the sanitizer
 	@.ci/asan.sh
 tsan:
 	@.ci/tsan.sh

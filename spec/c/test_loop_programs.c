@@ -172,6 +172,8 @@ static int set_up(void **state)
     struct vault_message why = {0};
 
     (void)state;
+    mkdir("build", 0755); /* of a sanitizer's tests alone nobody may have made it */
+    mkdir("build/test", 0755);
     mkdir(FOLDER, 0700);
     if (vault_environment_new(program, &with_program) != VAULT_OK)
         return -1;
