@@ -116,18 +116,6 @@ describe("the cache's shared dict", function()
     end)
 
     describe("of what failed before", function()
-        -- What is done to the dict's entry of the failure while run() runs.
-        local function deletions(run)
-            local delete, count = dict.delete, 0
-            dict.delete = function(self, key)
-                count = count + (key == "n:k" and 1 or 0)
-                return delete(self, key)
-            end
-            run()
-            dict.delete = delete
-            return count
-        end
-
         -- A loader whose fetch begins `later`, after run() (what other workers do meanwhile).
         local function beginning(later, run)
             local source = loader("a")
@@ -157,12 +145,6 @@ describe("the cache's shared dict", function()
             assert.is_nil(dict:get("n:k"))
         end)
 
-        it("nothing is taken away where nothing was when the fetch began", function()
-            assert.equal(0, deletions(function()
-                assert.equal("a", payload(one, policy(), beginning(0)))
-            end))
-        end)
-
         it("nothing is left of what failed while the fetch waited for another worker", function()
             local function fail()
                 one.shelf:put_miss("k", world.ngx.now(), { word = "not_found", message = "m" }, 60)
@@ -176,23 +158,6 @@ describe("the cache's shared dict", function()
             payload(one, asked, failing("not_found"))
             one:fetch(asked, beginning(0).load)
             assert.is_nil(dict:get("n:k"))
-        end)
-
-        it("an old value is renewed, and replaced, all the same", function()
-            local function fail()
-                one.shelf:put_miss("k", world.ngx.now(), { word = "not_found", message = "m" }, 600)
-            end
-            for _, resurrect_ttl in ipairs { 0, 100 } do
-                local asked = policy { neg_ttl = 600, resurrect_ttl = resurrect_ttl }
-                payload(one, asked, beginning(0))
-                fail()
-                one:fetch(asked, beginning(0).load)
-                fail() -- in the same moment
-                world:pass(11)
-                assert.equal("b", payload(one, asked, loader("b")))
-                one:drop()
-                dict:flush_all()
-            end
         end)
     end)
 

@@ -5,11 +5,10 @@ local engine = require "spec.support.engine"
 describe("a library first loaded in a worker", function()
     local EXPLAINED = { no_credentials = true, no_region = true, bad_profile = true,
                         not_found = false, timeout = false, credentials_refused = false }
-    local rig, world, core
+    local rig
 
     before_each(function()
         rig = engine.new()
-        world, core = rig.world, rig.core
     end)
     after_each(function()
         rig:stop()
@@ -17,13 +16,13 @@ describe("a library first loaded in a worker", function()
 
     -- What is said of `word` by one first loaded in `loaded_in`.
     local function said(loaded_in, captured_here, word, phase)
-        core.captured_here = captured_here
+        rig.core.captured_here = captured_here
         rig:load(loaded_in)
-        core.outcome = { nil, "planted", word }
+        rig.core.outcome = { nil, "planted", word }
         local one = rig:ask("a", phase)
         if not one.done then
-            core.finish(#core.submitted, nil, "planted", word)
-            world:pass(0.02)
+            rig.core.finish(#rig.core.submitted, nil, "planted", word)
+            rig.world:pass(0.02)
         end
         assert.equal(word, one.results[3])
         return one.results[2]
@@ -40,18 +39,18 @@ describe("a library first loaded in a worker", function()
     end
 
     it("says so of a batch", function()
-        core.captured_here = true
-        core.outcome = { nil, "planted", "no_region" }
+        rig.core.captured_here = true
+        rig.core.outcome = { nil, "planted", "no_region" }
         local _, message = rig:load("content").run_batch { batch = { "a" } }
         assert.matches("^planted %(.*init_by_lua", message)
     end)
 
     it("says so in a host's words where it has its own", function()
-        core.captured_here = true
+        rig.core.captured_here = true
         rig:load("content").configure { load_by = "`a line` in the host's file" }
         local one = rig:ask("a")
-        core.finish(#core.submitted, nil, "planted", "no_credentials")
-        world:pass(0.02)
+        rig.core.finish(#rig.core.submitted, nil, "planted", "no_credentials")
+        rig.world:pass(0.02)
         assert.matches("^planted %(.*: `a line` in the host's file%)$", one.results[2])
     end)
 

@@ -42,7 +42,7 @@ describe("permit", function()
 
     it("is given to what never failed, however often", function()
         assert.equal(2000, granted(2000))
-        assert.is_true(one:may_renew(policy(), 0))
+        assert.is_true(one:may_renew(policy()))
     end)
 
     it("is given freely where nothing is held back", function()
@@ -50,7 +50,7 @@ describe("permit", function()
         assert.equal(2000, granted(2000, nil, "not_found"))
         fail("timeout")
         clock = clock + 1.01
-        assert.is_true(one:may_renew(policy(), 0))
+        assert.is_true(one:may_renew(policy()))
     end)
 
     it("to look again is given after neg_ttl, a second at least, within the budget", function()
@@ -72,39 +72,17 @@ describe("permit", function()
             local key = "ttl" .. ttl
             fail("not_found", { key = key })
             clock = clock + seconds - 0.01
-            assert.is_false(one:may_renew(policy { key = key, ttl = ttl }, 0))
-            assert.is_true(one:may_renew(policy { key = "other", ttl = ttl }, 0))
+            assert.is_false(one:may_renew(policy { key = key, ttl = ttl }))
+            assert.is_true(one:may_renew(policy { key = "other", ttl = ttl }))
             clock = clock + 0.02
-            assert.is_true(one:may_renew(policy { key = key, ttl = ttl }, 0))
+            assert.is_true(one:may_renew(policy { key = key, ttl = ttl }))
             fail("not_found", { key = key })
             one:ended(policy { key = key })
-            assert.is_true(one:may_renew(policy { key = key, ttl = ttl }, 0))
+            assert.is_true(one:may_renew(policy { key = key, ttl = ttl }))
         end
     end)
 
-    it("to renew is not held back by what failed before the secret was fetched", function()
-        fail("not_found", { neg_ttl = 5 })
-        assert.is_false(one:may_renew(policy { neg_ttl = 5 }, clock - 0.01))
-        assert.is_true(one:may_renew(policy { neg_ttl = 5 }, clock))
-    end)
-
     describe("of a miss", function()
-        it("is given where it is from before what is at hand, and it is told of", function()
-            fail("not_found", { neg_ttl = 5 })
-            assert.equal("not_found", one:refusal(policy { neg_ttl = 5 }, clock - 0.01).word)
-            assert.same({ nil, true }, { one:refusal(policy { neg_ttl = 5 }, clock) })
-        end)
-
-        it("says whether there was one, and it goes where that is not ruled out", function()
-            assert.same({ nil, false }, { one:refusal(policy()) })
-            fail("not_found")
-            assert.same({ nil, true }, { one:refusal(policy()) })
-            one:ended(policy(), nil, nil, true)
-            assert.same({ nil, true }, { one:refusal(policy()) })
-            one:ended(policy(), nil, nil, false)
-            assert.same({ nil, false }, { one:refusal(policy()) })
-        end)
-
         it("is not given within neg_ttl: the miss is the answer", function()
             fail("not_found", { neg_ttl = 5 })
             for _, pause in ipairs { 0, 4.99 } do
@@ -112,12 +90,12 @@ describe("permit", function()
                 local miss = one:refusal(policy { neg_ttl = 5 })
                 assert.equal("not_found", miss.word)
                 assert.equal("planted not_found", miss.message)
-                assert.is_false(one:may_renew(policy { neg_ttl = 5 }, 0))
+                assert.is_false(one:may_renew(policy { neg_ttl = 5 }))
             end
             assert.is_nil(one:refusal(policy { neg_ttl = 4 }))
             clock = clock + 0.02
             assert.is_nil(one:refusal(policy { neg_ttl = 5 }))
-            assert.is_true(one:may_renew(policy { neg_ttl = 5 }, 0))
+            assert.is_true(one:may_renew(policy { neg_ttl = 5 }))
         end)
 
         it("is kept by the budget where neg_ttl is 0", function()
@@ -197,7 +175,7 @@ describe("permit", function()
             local probes = 0
             for _ = 1, 200 do
                 clock = clock + 0.1
-                probes = probes + (one:may_renew(policy { key = "cold" }, 0) and 1 or 0)
+                probes = probes + (one:may_renew(policy { key = "cold" }) and 1 or 0)
             end
             assert.is_true(probes >= 4 and probes <= 8, probes)
         end)
@@ -208,14 +186,14 @@ describe("permit", function()
 
         it("is another group's no matter", function()
             assert.equal(1000, granted(1000, { key = "cold", group = "h" }))
-            assert.is_true(one:may_renew(policy { key = "cold", group = "h" }, 0))
+            assert.is_true(one:may_renew(policy { key = "cold", group = "h" }))
         end)
 
         for _, word in ipairs { "ok", "not_found" } do
             it("is given again after " .. word, function()
                 one:ended(policy { key = "cold" }, nil, word ~= "ok" and word or nil)
                 assert.equal(1000, granted(1000, { key = "colder" }))
-                assert.is_true(one:may_renew(policy { key = "colder" }, 0))
+                assert.is_true(one:may_renew(policy { key = "colder" }))
             end)
         end
 

@@ -104,8 +104,10 @@ end
 
 -- What was answered for an ARN that could be two secrets' is kept apart from what others may read.
 local function key_of(settled)
-    local resource = settled.exact and settled.resource .. "\nexact" or settled.resource
-    return core.key(settled.group, resource, settled.stage)
+    if settled.exact then
+        return core.key(settled.group, settled.resource, settled.stage, "exact")
+    end
+    return core.key(settled.group, settled.resource, settled.stage)
 end
 
 local function settle_fields(parts, given, getenv)

@@ -12,10 +12,9 @@
 -- table.
 --
 -- An entry is what this worker knows of one key: { key, policy (of the smallest ttl), ttl, used,
--- snapshot, kept (seconds in the dict), unmissed (the last moment at which get() found no failure
--- of it, or false), recheck (another version may be there), mixed (since when it is asked for with
--- several ttls), loose (its vault has another config, or none, or who wanted its ttl may be gone:
--- who asks next says what the ttl is, and nobody renews it before) }.
+-- snapshot, kept (seconds in the dict), recheck (another version may be there), mixed (since when
+-- it is asked for with several ttls), loose (its vault has another config, or none, or who wanted
+-- its ttl may be gone: who asks next says what the ttl is, and nobody renews it before) }.
 
 local bounded = require "vault.bounded"
 local lifetime = require "vault.lifetime"
@@ -90,7 +89,7 @@ local function entry_for(self, policy)
     local entry = self.entries.items[policy.key]
     if not entry then
         entry = { key = policy.key, policy = policy, ttl = policy.ttl, snapshot = nil,
-                  kept = lifetime.shelf_seconds(policy), unmissed = false, used = true, slot = 0 }
+                  kept = lifetime.shelf_seconds(policy), used = true, slot = 0 }
         self.entries:put(policy.key, entry)
         return entry
     end
@@ -174,8 +173,10 @@ local function look(self, entry, policy)
     if came then
         self.count("vault_hits_total", "dict")
     end
-    return snapshot, snapshot ~= nil and snapshot.good_until > now
-        and lifetime.last_use(policy, snapshot) > now
+    if not snapshot then
+        return nil, false
+    end
+    return snapshot, snapshot.good_until > now and lifetime.last_use(policy, snapshot) > now
 end
 
 -- What is at hand for `policy`, and whether it need not be renewed; nothing is fetched.
@@ -220,16 +221,16 @@ end
 
 -- What the fetch of `policy` brought, for everybody on the node: the snapshot, which was `result`.
 function methods:store(policy, result, message, word)
-    local entry = self.entries.items[policy.key]
     count_fetch(self, result, word)
-    self.permit:ended(policy, message, not result and word or nil,
-        result and entry and entry.unmissed == result.began)
+    self.permit:ended(policy, message, not result and word or nil)
     if result then
         return store_result(self, policy, result)
-    elseif entry then
-        entry.unmissed = false
+    end
+    local entry = self.entries.items[policy.key]
+    if entry then
         self:keep_on_shelf(entry)
     end
+    return nil
 end
 
 -- Getting -----------------------------------------------------------------------------------------
@@ -237,7 +238,7 @@ end
 -- There is an old one: nobody waits long, and nobody is told of a failure while it may serve.
 local function serve_old(self, entry, policy, load)
     local snapshot, message, word, good
-    if self.permit:may_renew(policy, entry.snapshot.fetched) then
+    if self.permit:may_renew(policy) then
         local old, items = entry.snapshot, self.entries.items
         snapshot, message, word = load(self.keep, PATIENCE, policy)
         if snapshot then
@@ -279,11 +280,10 @@ function methods:get(policy, load)
     if old and self.now() < lifetime.last_use(policy, old) then
         return serve_old(self, entry, policy, load)
     end
-    local miss, missed = self.permit:refusal(policy, old and old.fetched)
+    local miss = self.permit:refusal(policy)
     if miss then
         return nil, miss.message, miss.word
     end
-    entry.unmissed = not missed and self.now()
     local snapshot, message, word = load(self.keep, nil, policy)
     if snapshot then
         lifetime.settle(snapshot, policy.ttl, self.started) -- who joined may want a smaller ttl

@@ -25,16 +25,15 @@ function _M.new(options)
         metatable)
 end
 
--- The last failure, but for one from before the moment `fetched` (nil: nothing is at hand that was
--- fetched); how old it is, whichever way the clock was set since; whether it is young enough to be
--- the answer; and whether there is any, which the next success takes away.
-local function last_miss(self, policy, fetched)
+-- The last failure; how old it is, whichever way the clock was set since; and whether it is young
+-- enough to be the answer.
+local function last_miss(self, policy)
     local miss = self.shelf:get_miss(policy.key)
-    if not miss or fetched and miss.at <= fetched then
-        return nil, 0, false, miss ~= nil
+    if not miss then
+        return nil, 0, false
     end
     local age = math.abs(self.now() - miss.at)
-    return miss, age, age < policy.neg_ttl, true
+    return miss, age, age < policy.neg_ttl
 end
 
 -- Another call for what failed a moment ago, and any call while the circuit is open, draws on the
@@ -44,10 +43,9 @@ local function must_draw(self, policy, miss, age)
     return miss and age < kept or self.brake:is_open(policy.group)
 end
 
--- Nothing good is at hand for `policy`, but perhaps what was fetched at the moment `fetched`: the
--- failure { word, message } that is the answer; or nil, and whether one is remembered.
-function methods:refusal(policy, fetched)
-    local miss, age, young, any = last_miss(self, policy, fetched)
+-- Nothing is at hand for `policy`: nil, or the failure { word, message } that is the answer.
+function methods:refusal(policy)
+    local miss, age, young = last_miss(self, policy)
     if young then
         return miss
     end
@@ -55,14 +53,13 @@ function methods:refusal(policy, fetched)
         and not self.brake:may_repeat(policy.group) then
         return miss or AWAY
     end
-    return nil, any
+    return nil
 end
 
--- What was fetched at the moment `fetched` is at hand, and old: may it be renewed now? Not where
--- another worker has just found that it cannot: a secret that is gone costs one call, however many
--- workers ask.
-function methods:may_renew(policy, fetched)
-    local miss, age, young = last_miss(self, policy, fetched)
+-- An old value is at hand: may it be renewed now? Not where another worker has just found that it
+-- cannot: a secret that is gone costs one call, however many workers ask.
+function methods:may_renew(policy)
+    local miss, age, young = last_miss(self, policy)
     local again = math.min(math.max(policy.ttl / 10, AGAIN_LEAST), AGAIN_MOST)
     if young or miss and age < again then
         return false
@@ -80,14 +77,10 @@ function methods:may_look_again(policy, fetched)
         and self.brake:may_repeat(policy.group)
 end
 
--- A fetch came to its end: `word` nil where it brought a value. unmissed: no failure was remembered
--- when it began. Then none is looked for: who else fetches the same has no lock (the dict was
--- flushed, or takes no more), and a failure of his counts only where what came is nowhere any more.
-function methods:ended(policy, message, word, unmissed)
+-- A fetch came to its end: `word` nil where it brought a value.
+function methods:ended(policy, message, word)
     if not word then
-        if not unmissed then
-            self.shelf:drop_miss(policy.key)
-        end
+        self.shelf:drop_miss(policy.key)
     elseif policy.may_cache(word) then
         self.shelf:put_miss(policy.key, self.now(), { word = word, message = message },
             math.max(policy.neg_ttl, MISS_KEPT))

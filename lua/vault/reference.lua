@@ -190,8 +190,7 @@ local function parse_kong(text)
         return bad('the vault\'s name "%s" is not of lower-case letters, digits and "-", '
             .. "a letter first", quote(name))
     end
-    -- With room for what is set later.
-    local parts, message, word = { name = name, resource = nil, key = nil }, nil, nil
+    local parts, message, word = { name = name }, nil, nil
     if query ~= "" then
         parts.config, message, word = read_options(query, name)
     end

@@ -1,8 +1,7 @@
 -- semaphores - nginx's, used again.
 --
--- For:   whoever waits: a semaphore at the price of a table's look. nginx's own cost a worker as
---        much as all else it keeps of a fetch: each has a finalizer, which the collector of garbage
---        runs one by one.
+-- For:   whoever waits. Each of nginx's has a finalizer, which Lua's collector of garbage runs one
+--        by one: that is a tenth and more of what a fetch costs the worker (docs/bench.md).
 -- Never: who waits, and for what.
 
 local ngx = ngx -- luacheck: ignore 431; nil on the command line
