@@ -1,6 +1,8 @@
 -- vaults_property_spec - clients change vaults through the Admin API of a real nginx whose workers
 -- are killed meanwhile: what is read back is what was acknowledged.
 --
+-- /known has a port of its own with reuseport: the kernel spreads its connections over the workers.
+--
 -- VAULT_TEST_SEQUENCES, VAULT_TEST_SEED: how many (1000), and which.
 
 local cjson = require "cjson"
@@ -19,16 +21,17 @@ local HTTP = [[
     lua_shared_dict vault_locks 1m;
     init_by_lua_block { require("vault").init { state = "state/vaults.json" } }
     init_worker_by_lua_block { require("vault").init_worker() }
-]]
-local SERVER = [[
-    location = /known {
-        content_by_lua_block {
-            ngx.print(require("cjson").encode { worker = ngx.worker.pid(),
-                                                vaults = require("vault.vaults").list() })
+    server {
+        listen 127.0.0.1:${spread} reuseport;
+        location = /known {
+            content_by_lua_block {
+                ngx.print(require("cjson").encode { worker = ngx.worker.pid(),
+                                                    vaults = require("vault.vaults").list() })
+            }
         }
     }
-    location / { content_by_lua_block { require("vault.admin").serve() } }
 ]]
+local SERVER = "location / { content_by_lua_block { require('vault.admin').serve() } }"
 
 -- prefix -> "description region ttl neg_ttl tags" of entities, however they came.
 local function told(entities)
@@ -43,11 +46,13 @@ local function told(entities)
 end
 
 describe("vaults under clients, with workers that are killed", function()
-    local server
+    local server, spread
 
     local function start()
-        server = nginx.start { workers = WORKERS, http = HTTP, server = SERVER, timeout = 20,
-                               log_level = "warn",
+        local port = system.free_port()
+        spread = "http://127.0.0.1:" .. port
+        server = nginx.start { workers = WORKERS, http = HTTP:gsub("%${spread}", port),
+                               server = SERVER, timeout = 20, log_level = "warn",
                                preload = os.getenv("VAULT_TEST_WORKER_PRELOAD") }
     end
 
@@ -61,7 +66,7 @@ describe("vaults under clients, with workers that are killed", function()
     local function assert_all_workers_have(wanted)
         local seen, count = {}, 0
         assert.truthy(system.wait_for(function()
-            local answer = http.get(server.url .. "/known")
+            local answer = http.get(spread .. "/known")
             assert.equal(200, answer.status, ("curl said %s after %s s; the log ends: %s"):format(
                 answer.code, answer.time, server:error_log():sub(-2000)))
             local known = cjson.decode(answer.body)
@@ -91,7 +96,7 @@ describe("vaults under clients, with workers that are killed", function()
             folder)))
         assert.truthy(next(wanted))
         for line in server:error_log():gmatch("[^\n]+") do
-            -- nginx itself gives back the lock of a dict that a killed worker was writing to.
+            -- nginx itself gives back the lock of a dict that a killed worker was in.
             assert.truthy(line:find("exited on signal 9", 1, true)
                 or line:find("shared memory zone .* was locked by") or line:find("SIGCHLD", 1, true)
                 or line:find("%[warn%]") or line:find("%[notice%]"), line)

@@ -9,18 +9,18 @@ it asks again for the same until one does. Prints a JSON object at the end: "vau
 what was acknowledged last), "kills", "again" (how often a client asked again), "requests", and
 "wrong": a list of what was read and was not what had been acknowledged.
 
-Standard library only.
+Standard library, and kill_worker beside it.
 """
 
 import http.client
 import json
-import os
 import random
-import signal
 import sys
 import threading
 import time
 import urllib.parse
+
+import kill_worker
 
 PREFIXES = 6       # of a client
 NEWS = 1.0         # seconds in which another worker must have heard of a change
@@ -140,7 +140,7 @@ def kill_some(master, seconds, chance):
     workers = workers_of(master)
     if len(workers) < 2:
         return 0
-    os.kill(chance.choice(workers), signal.SIGKILL)
+    kill_worker.kill(chance.choice(workers))
     time.sleep(seconds * chance.uniform(0.5, 1.5))
     return 1
 

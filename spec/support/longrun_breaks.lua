@@ -131,7 +131,7 @@ function methods:end_workers()
         return
     end
     local pids = self.gateway.nginx:workers("^nginx: worker process$")
-    system.must("kill -9 " .. pids[math.random(#pids)])
+    system.must("python3 spec/support/kill_worker.py " .. pids[math.random(#pids)])
     self.killed = self.killed + 1
     table.insert(self.done, "kill")
 end
