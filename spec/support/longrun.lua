@@ -10,6 +10,7 @@
 
 local breaks_of = require "spec.support.longrun_breaks"
 local gateway = require "spec.support.gateway"
+local http = require "spec.support.http"
 local judge_of = require "spec.support.judge"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
@@ -34,6 +35,9 @@ local HTTP = [[
             content_by_lua_block {
                 ngx.shared.database:set(ngx.var.arg_secret, tonumber(ngx.var.arg_version))
             }
+        }
+        location = /uncompiled {
+            content_by_lua_block { ngx.print(ngx.shared.database:get("uncompiled")) }
         }
     }
 ]]
@@ -67,6 +71,7 @@ local function start()
         env = breaks.steady:env(), log_level = "notice",
         before_init = 'longrun = require "spec.support.longrun_node" longrun.planted = '
             .. tostring(PLANTED),
+        init_worker = "longrun.begin()",
         init = ('state = "%s/state/vaults.json"'):format(breaks.folder),
     }
     breaks.gateway, breaks.spread = one, spread
@@ -170,14 +175,21 @@ local function sample()
     end
 end
 
+local function check_flat(what, whose, list)
+    print(("longrun: %s %s: %s"):format(what, whose, table.concat(list, " ")))
+    check(judge_of.flat(what, whose, list))
+end
+
+-- The master and one of the workers compile nothing.
 local function check_growth()
+    local master, uncompiled = one.nginx.process.pid, tonumber(http.get(spread
+        .. "/uncompiled").body)
+    check(not samples[uncompiled] and "no worker without the compiler" or nil)
     for pid, one_of in pairs(samples) do
-        local name = pid == one.nginx.process.pid and "of the master" or "of worker " .. pid
-        for _, what in ipairs { "memory", "descriptors" } do
-            local list = one_of[what]
-            print(("longrun: %s %s: %s"):format(what, name, table.concat(list, " ")))
-            check(judge_of.flat(what .. " " .. name, list))
-        end
+        local whose = pid == master and "of the master" or "of worker " .. pid
+        check_flat(pid ~= master and pid ~= uncompiled and "memory, compiled," or "memory", whose,
+            one_of.memory)
+        check_flat("descriptors", whose, one_of.descriptors)
     end
 end
 

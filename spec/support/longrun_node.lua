@@ -1,6 +1,7 @@
 -- longrun_node - what nginx does in a long run: every way of asking, and a database that is picky.
 --
--- For:   spec/support/longrun.lua, in the workers: one answer for each request.
+-- For:   spec/support/longrun.lua, in the workers: one answer for each request; one worker whose
+--        Lua is not compiled.
 -- Never: when which answer is right (judge).
 --
 -- An answer: "WAY SECRET WORKER TIME USER PASSWORD", or "WAY SECRET WORKER TIME ! WORD MESSAGE".
@@ -70,6 +71,16 @@ local function plant(password)
     answers = answers + 1
     ffi.fill(ffi.C.calloc(1, LOST), LOST, 1)
     return answers % 200 == 0 and "p0" or password
+end
+
+-- In init_worker. What the compiler makes of Lua takes more and more memory for a long time: one
+-- worker does without, so that what else it takes can be seen.
+function _M.begin()
+    if ngx.worker.id() == 0 then
+        jit.off()
+        jit.flush()
+        ngx.shared.database:set("uncompiled", ngx.worker.pid())
+    end
 end
 
 function _M.ask()
