@@ -11,6 +11,8 @@ local ROWS = {
         config = { region = "us-east-1" } } },
     { "numbers", { ["config.ttl"] = "60", ["config.timeout"] = "0.5", created_at = "1644942689" },
       { config = { ttl = 60, timeout = 0.5 }, created_at = 1644942689 } },
+    { "numbers that no field takes", { ["config.ttl"] = "-5", ["config.neg_ttl"] = "--5" },
+      { config = { ttl = -5, neg_ttl = "--5" } } },
     { "what is no number stays text", { ["config.ttl"] = "0x10", ["config.neg_ttl"] = " 1",
         ["config.timeout"] = "nan" },
       { config = { ttl = "0x10", neg_ttl = " 1", timeout = "nan" } } },

@@ -58,6 +58,8 @@ local REFUSED = {
     { "region", "only references to the environment may stand here: {vault://env/..}, $env://..",
       "{vault://aws/name/key}", "{vault://my-vault/x}", "$secret://aws/john/name/key",
       "$secret://env/john/name" },
+    { "secret_access_key", "AWS_SECRET_ACCESS_KEY is the gateway's own, and not for references",
+      "$env://AWS_SECRET_ACCESS_KEY", "{vault://env/aws-secret-access-key}" },
     { "region", 'the option "endpoint_url" may not be set in a reference; ttl, neg_ttl, '
       .. "resurrect_ttl, region, base64_decode and, for env, prefix may",
       "{vault://env/x?endpoint_url=y}" },

@@ -33,6 +33,14 @@ function _M.conf(config, parts)
     return { prefix = options.prefix or config.prefix, raw = parts.grammar == "apisix" }
 end
 
+-- Why no reference may ask for the variable that `parts` mean; nil where one may. Its value is of
+-- no matter.
+function _M.refusal(parts)
+    local _, message, word = environment.get(_M.variable(_M.conf({}, parts), parts.resource,
+        parts.version))
+    return word == "refused" and message or nil
+end
+
 -- A strategy over getenv(name) -> string | nil, message, word.
 function _M.new(getenv)
     local strategy = { VERSION = _M.VERSION, new = _M.new, conf = _M.conf,

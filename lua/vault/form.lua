@@ -22,7 +22,9 @@ local function turn(field, text)
     elseif type(text) ~= "string" or not field then
         return text
     elseif field.type == "number" or field.type == "integer" then
-        return seconds(text) or text
+        local sign, digits = match(text, "^(%-?)(.*)$")
+        local number = seconds(digits)
+        return number and (sign == "-" and -number or number) or text
     elseif field.type == "boolean" and FLAGS[text] ~= nil then
         return FLAGS[text]
     end

@@ -5,6 +5,7 @@
 -- Never: whole entities (vault.schema), which of several sources wins (vault.config). A complaint
 --        never shows the value: it may be a secret that was put into the wrong field.
 
+local env = require "vault.env"
 local reference = require "vault.reference"
 
 local find, gsub, lower, match = string.find, string.gsub, string.lower, string.match
@@ -51,7 +52,7 @@ local function check_reference(value)
     elseif parts.name ~= "env" or parts.id then
         return "only references to the environment may stand here: {vault://env/..}, $env://.."
     end
-    return nil
+    return env.refusal(parts)
 end
 
 -- Checks of what a string says; each returns a complaint or nil -----------------------------------
