@@ -16,10 +16,14 @@ describe("collector", function()
         rig:stop()
     end)
 
-    local function submit(name, is_waited)
+    local function submit(name, is_waited, is_over)
         return collector.submit({ secret_id = name }, {
             ended = function(_, ...) ends[#ends + 1] = { name, ... } end,
             is_waited = is_waited or function() return true end,
+            abandoned = function()
+                ends[#ends + 1] = { name, "abandoned" }
+                return is_over
+            end,
         })
     end
 
@@ -104,6 +108,25 @@ describe("collector", function()
             assert.equal(waited, core.takes > takes)
         end)
     end
+
+    it("tells what is under way that it is abandoned, once the worker leaves", function()
+        local function nobody()
+            return false
+        end
+        submit("over", nobody, true)
+        submit("may end yet", nobody, false)
+        world:pass(0.02)
+        assert.same({}, ends)
+        world:leave()
+        world:pass(0.02)
+        table.sort(ends, function(left, right) return left[1] < right[1] end)
+        assert.same({ { "may end yet", "abandoned" }, { "over", "abandoned" } }, ends)
+        core.finish(1, { payload = "A" })
+        core.finish(2, { payload = "B" })
+        world:call("log", collector.take)
+        assert.same({ "may end yet", { payload = "B" } }, ends[3])
+        assert.is_nil(ends[4])
+    end)
 
     it("runs and explains on this thread, by the same settings", function()
         collector.configure { ca_file = "/ca.pem" }

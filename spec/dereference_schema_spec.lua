@@ -4,7 +4,7 @@
 local rooms = require "spec.support.rooms"
 
 describe("dereference", function()
-    local dereference, restore, clock, secrets, during, warned, gets, fetched
+    local dereference, restore, clock, secrets, evicted, during, news, warned, gets, fetched
 
     -- "{vault://aws/name/key}" over secrets: name -> { key = value, version }, or a word.
     local function stand_in()
@@ -27,17 +27,26 @@ describe("dereference", function()
         end
         function found.find(text)
             local name, secret = look(text)
-            return type(secret) == "table" and { entry = { key = name }, snapshot = {
-                version_id = secret.version, good_until = clock + 10 } } or nil
+            if evicted[text] or type(secret) ~= "table" then
+                return nil
+            end
+            return { entry = { key = name }, snapshot = { version_id = secret.version,
+                                                          good_until = clock + 10 } }
         end
         function found.good_until()
             return clock + 10
+        end
+        function found.catch_up()
+            if news then
+                news()
+            end
         end
         return resolve, found
     end
 
     before_each(function()
-        clock, secrets, during, warned, gets, fetched = 1000, {}, nil, {}, 0, nil
+        clock, secrets, evicted, warned, gets = 1000, {}, {}, {}, 0
+        during, news, fetched = nil, nil, nil
         local resolve, found = stand_in()
         dereference, restore = rooms.load({ "vault.dereference" }, {
             ["vault.resolve"] = resolve, ["vault.held"] = found,
@@ -299,6 +308,31 @@ describe("dereference", function()
             collectgarbage()
             collectgarbage()
             assert.is_nil(next(watched))
+        end)
+    end)
+
+    describe("update", function()
+        it("has one version of a secret though what was read first is gone again", function()
+            local first
+            function during(text)
+                first = first or text
+                if text ~= first then
+                    evicted[first] = true
+                    secrets.db = { version = "v2", user = "u2", password = "p2" }
+                end
+            end
+            local conf = { ["$refs"] = { user = USER, password = PASSWORD } }
+            assert.same({ conf, "the values of one secret are of different versions",
+                          "key_not_found" }, { dereference.update(conf) })
+            assert.same({}, { conf.user, conf.password })
+        end)
+
+        it("learns first what other workers changed, where nothing else does", function()
+            local conf = { ["$refs"] = { user = USER } }
+            dereference.update(conf)
+            news = rotate
+            dereference.update(conf)
+            assert.equal("u2", conf.user)
         end)
     end)
 

@@ -37,6 +37,8 @@ describe("dereference", function()
         function found.mark_used(text)
             used[text] = true
         end
+        function found.catch_up()
+        end
         return resolve, found
     end
 

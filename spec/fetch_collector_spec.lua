@@ -102,10 +102,19 @@ describe("collecting", function()
         world:pass(0)
         assert.equal("A", one.results[1].payload)
         assert.is_true(core.takes - takes <= 2)
-        assert.equal(2, world.timer_count) -- the collector's, and the one for leaving
+        assert.equal(1, world.timer_count)
     end)
 
+    -- Of the looks whether the worker leaves there is one a day instead of ten a second.
+    local function sleep_long()
+        local sleep = world.ngx.sleep
+        function world.ngx.sleep(seconds)
+            sleep(seconds * 10 * 86400)
+        end
+    end
+
     it("by the resident collector lasts through weeks without a fetch", function()
+        sleep_long()
         local fetch, socket = load_fetch("init"), rig:with_socket()
         world:call("init_worker", fetch.init_worker)
         world:pass(60 * 86400)
@@ -123,6 +132,7 @@ describe("collecting", function()
         world:pass(1)
         local one = ask("a")
         world:leave()
+        world:pass(0.1)
         assert.is_true(core.hung_up > 0)
         assert.is_true(socket.closed)
         core.finish(1, { payload = "A" })
@@ -148,13 +158,38 @@ describe("collecting", function()
         assert.equal(takes, core.takes)
     end)
 
-    it("still hangs up when a worker leaves that is a month old", function()
+    it("in a worker that leaves holds no lock of what nobody waits for, and takes none", function()
+        local fetch, options, ended = load_fetch("init"), { peek = function() end }, nil
+        rig:join(world:dict(), 1, {})
+        ask("k", "log", nil, nil, options)
+        fetch.start({ secret_id = "renewed" }, function(...) ended = { ... } end)
+        world:pass(0.1)
+        assert.is_truthy(rig.locks:holder("k"))
+        world:leave()
+        world:pass(0.1)
+        assert.is_nil(rig.locks:holder("k"))
+        assert.same({ nil, "the worker is leaving", "cancelled" }, ended)
+        local one, other = ask("k", nil, nil, nil, options), ask("other", nil, nil, nil, options)
+        assert.is_nil(rig.locks:holder("other"))
+        local others = rig.locks:take("k", 60)
+        for number, payload in ipairs { "K", "R", "O" } do
+            core.finish(number, { payload = payload })
+        end
+        world:pass(0.1)
+        assert.equal("K", one.results[1].payload)
+        assert.equal("O", other.results[1].payload)
+        assert.equal(others, rig.locks:holder("k"))
+    end)
+
+    it("hangs up when a worker leaves in which no timer runs any more", function()
         local fetch = load_fetch("init")
         local socket = rig:with_socket()
         world:call("init_worker", fetch.init_worker)
-        world:pass(30 * 86400)
+        world:pass(3600)
         assert.equal(0, core.hung_up)
+        world.timers = "vanish"
         world:leave()
+        world:pass(0.1)
         assert.is_true(socket.closed)
     end)
 

@@ -33,6 +33,26 @@ describe("resolve holds", function()
         assert.equal(1, one.counts.vault_misses_total)
     end)
 
+    it("what is good still, once other workers' news are read, in a worker that leaves", function()
+        local read = 0
+        one.held.leave(function()
+            read = read + 1
+            if read == 3 then
+                one.cache:drop()
+                one.aws.secrets.db.AWSCURRENT = '{"user":"u2","password":"p2"}'
+                one.cache.shelf:flush(world.clock)
+            end
+        end)
+        assert.equal("u1", get(USER))
+        world:pass(0.2)
+        assert.equal("u1", get(USER))
+        assert.equal(2, read)
+        assert.equal("u1", get(USER)) -- hot
+        assert.equal(2, read)
+        world:pass(0.2)
+        assert.equal("u2", get(USER))
+    end)
+
     it("environment references too", function()
         for _, text in ipairs { "{vault://env/plain}", "$env://MY_JSON/user" } do
             one.parses = 0

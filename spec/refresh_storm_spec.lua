@@ -219,4 +219,12 @@ describe("refresh", function()
         assert.equal(0, one.waited or 0)
         assert.equal(0, one.counts["vault_stale_total"] or 0)
     end)
+
+    it("is not begun by a worker that leaves", function()
+        local one = fleet.new { workers = 1 }
+        one:warm(20)
+        one.workers[1].refresh.leaving = function() return true end
+        one:pass(120)
+        assert.equal(0, #one:calls("batch"))
+    end)
 end)

@@ -3,7 +3,8 @@
 -- For:   ttl and resurrect_ttl over what this worker and the shared dict hold. The loader and the
 --        clock come in.
 -- Never: AWS words, references, the engine, whether AWS may be asked (permit), what to renew ahead
---        of time (refresh), sums of ttl and resurrect_ttl (lifetime).
+--        of time (refresh), sums of ttl and resurrect_ttl (lifetime), what is not so any more
+--        (doubt).
 --
 -- A snapshot: { payload, binary, version_id, began (its fetch), fetched (its end), expires,
 -- good_until }. It expires by the smallest ttl of all who use it. good_until is that moment too,
@@ -17,6 +18,7 @@
 -- its ttl may be gone: who asks next says what the ttl is, and nobody renews it before) }.
 
 local bounded = require "vault.bounded"
+local doubt = require "vault.doubt"
 local lifetime = require "vault.lifetime"
 local permit_of = require "vault.permit"
 
@@ -26,9 +28,7 @@ local metatable = { __index = methods }
 
 local RETRY_STALE = 1 -- seconds an expired snapshot serves before the next try, after a failed one
 local PATIENCE = 1 -- seconds that anybody waits for a new snapshot while an old one could serve
-local LOOSE_KEPT = 3600 -- seconds at most that the dict keeps what is loose
 local MIXED_LEAST = 3600 -- seconds; then, or after three ttls, who wants the smallest says so again
-local CLOCK_SET_BACK = 2 -- seconds; less is two workers' clocks
 local function ignore() end
 
 -- A cache.
@@ -117,11 +117,6 @@ local function entry_of(self, policy)
     return self.entries.items[policy.key] or entry_for(self, policy)
 end
 
--- Whatever serves the secret of `entry` asks again, each by its own ttl.
-local function loosen(entry)
-    entry.loose, entry.snapshot = true, entry.snapshot and lifetime.anew(entry.snapshot)
-end
-
 -- Take what was read, here or by another worker, as what `entry` has. One of the same version only
 -- makes the old one younger.
 local function adopt(self, entry, read)
@@ -140,19 +135,35 @@ local function adopt(self, entry, read)
         self.on_change()
     end
     if entry.mixed and self.now() - entry.mixed > math.max(3 * entry.ttl, MIXED_LEAST) then
-        loosen(entry)
+        lifetime.loosen(entry)
     end
     self.on_entry(entry)
     return entry.snapshot
 end
 
--- Another worker may have a newer one. The snapshot of `entry`, and whether it came from there.
-local function look_at_shelf(self, entry)
-    local snapshot, read = entry.snapshot, self.shelf:get(entry.key)
-    if read and read.fetched > self.now() + CLOCK_SET_BACK then -- nobody knows how old it is
-        read.fetched = math.min(self.now() - entry.ttl, snapshot and snapshot.fetched or math.huge)
+-- Whether what was asked for at the moment `began` is what was to be forgotten since.
+local function is_flushed(self, began)
+    local flushed = self.flushed
+    return flushed and began < flushed and not lifetime.is_ahead(flushed, self.now())
+end
+
+-- What the dict has of `entry`, or nil.
+local function read_shelf(self, entry)
+    local read, now = self.shelf:get(entry.key), self.now()
+    if not read or is_flushed(self, read.began) then -- put there by who had not heard of it yet
+        return nil
+    end
+    if lifetime.is_ahead(read.fetched, now) then -- nobody knows how old it is
+        local snapshot = entry.snapshot
+        read.fetched = math.min(now - entry.ttl, snapshot and snapshot.fetched or math.huge)
         read.began = read.fetched
     end
+    return read
+end
+
+-- Another worker may have a newer one. The snapshot of `entry`, and whether it came from there.
+local function look_at_shelf(self, entry)
+    local snapshot, read = entry.snapshot, read_shelf(self, entry)
     if read and (not snapshot or read.fetched > snapshot.fetched
         or entry.recheck and read.version_id ~= snapshot.version_id) then
         return adopt(self, entry, read), true
@@ -198,9 +209,14 @@ local function tell(self, key, old, version_id)
 end
 
 local function store_result(self, policy, result)
-    local entry, now = entry_of(self, policy), self.now()
-    local old = entry.snapshot
+    local now = self.now()
     result.began, result.fetched, result.arn = math.min(result.began or now, now), now, nil
+    if is_flushed(self, result.began) then -- it is for those who wait, and not kept
+        result.expires, result.good_until = 0, 0
+        return result
+    end
+    local entry = entry_of(self, policy)
+    local old = entry.snapshot
     local snapshot = adopt(self, entry, result)
     if old or not self.shelf:add(policy.key, snapshot, entry.kept, policy.resource) then
         old = old or self.shelf:get(policy.key)
@@ -296,78 +312,12 @@ function methods:get(policy, load)
     return nil, message, word
 end
 
--- News --------------------------------------------------------------------------------------------
+-- Doubt -------------------------------------------------------------------------------------------
 
-local function take_news(self, key)
-    local entry = self.entries.items[key]
-    if entry and entry.snapshot then
-        entry.recheck = true
-        look_at_shelf(self, entry)
-    end
-end
+methods.read_news, methods.flush, methods.drop, methods.loosen = doubt.read_news, doubt.flush,
+    doubt.drop, doubt.loosen
 
--- The node's secrets were flushed, here or by another worker.
-local function heed_flush(self)
-    self.flushed = self.shelf:flushed()
-    self:drop()
-    self.on_flush()
-end
-
--- Any of them may have changed: each is looked at when it is wanted next.
-local function doubt_all(self)
-    if self.shelf:flushed() ~= self.flushed then
-        return heed_flush(self)
-    end
-    for _, entry in pairs(self.entries.items) do
-        if entry.snapshot then
-            entry.recheck, entry.snapshot.good_until = true, 0
-        end
-    end
-    self.on_change()
-end
-
--- Look at what other workers changed. Cheap where nothing was.
-function methods:read_news()
-    if self.news then
-        self.news:read(function(key) take_news(self, key) end, function() doubt_all(self) end)
-    end
-end
-
--- Forget all secrets on the node. Other workers learn of it as of news: who looked while the dict
--- was empty, and did not say yet when it was flushed, has to look again.
-function methods:flush()
-    self.shelf:flush(self.now())
-    if self.news then
-        self.news:tell_all()
-    end
-    heed_flush(self)
-end
-
--- Forget what this worker holds (the dict keeps its own).
-function methods:drop()
-    for _, entry in pairs(self.entries.items) do
-        if entry.snapshot then
-            entry.snapshot.good_until = 0
-        end
-    end
-    self.entries:clear()
-    self.on_change()
-end
-
--- The vault of this name has another config, or is gone: what is known of its secrets is loose.
-function methods:loosen(vault)
-    for _, entry in pairs(self.entries.items) do
-        if entry.policy.vault == vault then
-            entry.kept = math.min(entry.kept, LOOSE_KEPT)
-            self.shelf:shorten(entry.key, entry.kept)
-            loosen(entry)
-        elseif entry.loose and entry.snapshot then
-            entry.snapshot.good_until = 0
-        end
-    end
-end
-
--- For refresh: whether another worker has renewed `entry` since; then it has the newer snapshot.
+-- Look whether another worker has something newer of `entry`; then that is what there is of it.
 function methods:look_again(entry)
     return (select(2, look_at_shelf(self, entry)))
 end

@@ -15,7 +15,7 @@ local port = core.port
 local _M = {}
 
 local POLL_FIRST, POLL_MOST = 0.001, 0.01 -- seconds
-local FAR = 2 ^ 20 -- seconds; the timer that fires before its time when the worker leaves
+local LEAVE_LOOK = 0.1 -- seconds between two looks whether the worker leaves
 local RECEIVE_MOST = 2 ^ 30 -- milliseconds
 local NONE = {}
 local LOOK = 1 -- seconds after which a collector that was asked for is asked for again
@@ -121,6 +121,17 @@ local function connect()
     return socket
 end
 
+-- A collector blocked in receive would keep alive a worker that leaves. A timer that fires when it
+-- does might not run: there may be as many running as may be.
+local function hang_up_when_leaving()
+    while true do
+        ngx.sleep(LEAVE_LOOK)
+        if ngx.worker.exiting() then
+            port:hang_up()
+        end
+    end
+end
+
 local function listen_for_wakeups()
     local socket = connect()
     if not socket then
@@ -134,20 +145,34 @@ local function listen_for_wakeups()
     socket:close()
 end
 
+-- Perhaps nobody comes any more to take what is under way: no lock is held for it.
+local function abandon_all()
+    for number, job in pairs(jobs) do
+        if job:abandoned() then
+            jobs[number] = nil
+        end
+    end
+end
+
 local function collect(premature, kind)
     if collecting then
         return
     end
     collecting = true
     if not premature and kind == "resident" then
+        local watch = ngx.thread.spawn(hang_up_when_leaving)
         local ok, err = pcall(listen_for_wakeups)
         if not ok then
             ngx.log(ngx.ERR, "vault: the collector failed: ", err)
         end
+        ngx.thread.kill(watch)
         port:hang_up()
     end
     -- Whoever still waits is served; after that each waiter finds no collector and sees to it.
     local ok, err = pcall(poll_until_idle)
+    if ngx.worker.exiting() then
+        abandon_all()
+    end
     collecting, asked_for = false, nil
     if not ok then
         ngx.log(ngx.ERR, "vault: collecting failed: ", err)
@@ -162,26 +187,17 @@ function _M.ensure(kind)
     return collecting
 end
 
--- Runs when the worker leaves: a collector blocked in receive would keep it alive.
-local function leave(premature)
-    if premature then
-        port:hang_up()
-    else
-        timer_at(FAR, leave)
-    end
-end
-
 -- Call in init_worker: starts the resident collector, so that fetches are collected the moment
 -- they finish. Without it they are polled for.
 function _M.init_worker()
     _M.ensure("resident")
-    timer_at(FAR, leave)
 end
 
 -- Give the engine a request, and see to it that somebody collects.
 --
--- job  a table with began (seconds) and two methods: job:ended(result, message, word), called once,
---      by whoever collects; job:is_waited() -> whether a request waits for it
+-- job  a table with began (seconds) and three methods: job:ended(result, message, word), called
+--      once, by whoever collects; job:is_waited() -> whether a request waits for it;
+--      job:abandoned(), called where nobody does and the worker leaves: true where that is its end
 --
 -- true | nil, message, word
 function _M.submit(request, job)

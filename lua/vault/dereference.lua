@@ -86,8 +86,9 @@ local function fields_of(conf)
 end
 
 -- Reading and writing -----------------------------------------------------------------------------
--- What was read: { values, versions, failed, generation, earliest }; the first three by the number
--- of the field; of what failed { message, word }.
+-- What was read: { values, secrets, versions, failed, generation, earliest }; the first four by the
+-- number of the field; of what failed { message, word }. A secret is what origin() knew it by then:
+-- it may have made room for another before all are read.
 
 local function fail(read, i, message, word)
     read.values[i] = nil
@@ -110,8 +111,7 @@ local function read_fields(fields, read)
             local value, message, word = resolve.get(field.reference)
             read.values[i] = value
             if value then
-                local _, version = _M.origin(field.reference)
-                read.versions[i] = version
+                read.secrets[i], read.versions[i] = _M.origin(field.reference)
             else
                 fail(read, i, message, word)
             end
@@ -123,15 +123,14 @@ end
 -- it cannot be used), none of them is taken.
 local function drop_torn(fields, read)
     local versions, torn = {}, {}
-    for i, field in ipairs(fields) do
+    for i, secret in pairs(read.secrets) do
         if read.values[i] then
-            local secret = _M.origin(field.reference)
             versions[secret] = versions[secret] or read.versions[i]
             torn[secret] = torn[secret] or versions[secret] ~= read.versions[i]
         end
     end
-    for i, field in ipairs(fields) do
-        if torn[_M.origin(field.reference)] then
+    for i in ipairs(fields) do
+        if torn[read.secrets[i]] then
             fail(read, i, "the values of one secret are of different versions", "key_not_found")
         end
     end
@@ -139,7 +138,7 @@ end
 
 -- Read all as it is between two changes.
 local function read_all(fields)
-    local read = { values = {}, versions = {}, failed = {}, earliest = math.huge }
+    local read = { values = {}, secrets = {}, versions = {}, failed = {}, earliest = math.huge }
     for _ = 1, READS_MOST do
         read.generation = generation
         read_fields(fields, read)
@@ -247,6 +246,7 @@ function _M.update(conf)
     if type(conf) ~= "table" then
         error("conf must be a table", 2)
     end
+    held.catch_up()
     local state = states[conf]
     if state and state.generation == generation and state.earliest > now() then
         return conf, state.message, state.word

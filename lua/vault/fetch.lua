@@ -10,6 +10,7 @@
 
 local blocking = require "vault.blocking"
 local collector = require "vault.collector"
+local hand_over = require("vault.handover").run
 local late = require "vault.late"
 local semaphores = require "vault.semaphores"
 local untold = require "vault.untold"
@@ -69,20 +70,6 @@ function _M.share(options)
     watch = watch_of.new(locks)
 end
 
--- What all who asked are given: kept, message, word. on_done may refuse what came, with a message
--- and a word of its own.
-local function hand_over(on_done, about, result, message, word)
-    message = late.explain(message, word)
-    local ok, kept, refusal, refused = pcall(on_done, result, message, word, about)
-    if not ok then
-        return nil, "the cache failed: " .. tostring(kept), "internal"
-    end
-    if refusal then
-        return nil, refusal, refused
-    end
-    return kept, message, word
-end
-
 -- Ends --------------------------------------------------------------------------------------------
 
 -- All who wait for `record` are served.
@@ -106,6 +93,15 @@ end
 local function release(record)
     local seconds = record.request.timeout or 10
     locks:release(record.key, record.token, ngx.now() - record.began < seconds)
+end
+
+-- A request that comes yet may collect it, but no other worker waits for that.
+function methods:abandoned()
+    if self.token then
+        release(self)
+        self.token = false
+    end
+    return false
 end
 
 -- Others wait for the lock: they are told of a failure before it is free.
@@ -159,7 +155,8 @@ end
 
 -- Begin to fetch, or to wait for whoever does on this node. true | nil, message, word
 local function try_to_begin(record)
-    if locks and record.options.peek and record.holders < HOLDERS_MOST then
+    if locks and record.options.peek and record.holders < HOLDERS_MOST
+        and not ngx.worker.exiting() then -- where perhaps nobody comes to give the lock back
         record.token, record.holder = locks:take(record.key, seconds_of(record.request))
     end
     if record.holder then
@@ -355,6 +352,10 @@ end
 -- A fetch for which nobody waits.
 local unheard = { __index = {
     is_waited = function() return false end,
+    abandoned = function(self)
+        self:ended(nil, "the worker is leaving", "cancelled")
+        return true
+    end,
     ended = function(self, result, message, word)
         local kept, refusal, refused = hand_over(self.on_done, nil, result, message, word)
         if not kept and refused == "internal" then

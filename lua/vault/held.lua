@@ -43,6 +43,7 @@ local values = bounded.new(MOST)
 -- moment lasts: one look-up and one look at the clock, whatever else is known of them.
 local hot, hot_from, hot_until = {}, 0, 0
 local hits = 0
+local read_news -- of other workers, before each look: in a worker that leaves nothing else does
 local now = os.time
 local warn, on_change = function() end, function() end
 
@@ -105,6 +106,19 @@ function _M.heat(get)
     hits = 0
 end
 
+-- From now on this worker has no beats: read() is called where something is asked for, but for what
+-- is hot.
+function _M.leave(read)
+    read_news = read
+end
+
+-- Learn what other workers changed, where nothing else sees to it.
+function _M.catch_up()
+    if read_news then
+        read_news()
+    end
+end
+
 -- function(text) -> the value of `text` where it is held and good; else what `read` returns for it.
 function _M.before(read)
     return function(text)
@@ -116,6 +130,7 @@ function _M.before(read)
                 return value
             end
         end
+        _M.catch_up()
         value = warm(text)
         if value then
             return value

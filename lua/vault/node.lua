@@ -192,7 +192,7 @@ local function make_refresh(locks)
     return refresh_of.new {
         cache = parts.cache, locks = locks, brake = parts.brake, numbers = parts.numbers,
         now = ngx.now, random = random, count = count, warn = warn,
-        fetch_batch = aws.start_batch, fetch_one = aws.start,
+        fetch_batch = aws.start_batch, fetch_one = aws.start, leaving = ngx.worker.exiting,
         singles_most = math.max(1, math.floor(SINGLES_MOST / ngx.worker.count())),
     }
 end
@@ -200,6 +200,16 @@ end
 local function count_hits()
     count("vault_hits_total", "worker", held.take_hits())
     parts.metrics:flush()
+end
+
+local function read_news()
+    vaults.read_news()
+    parts.cache:read_news()
+end
+
+local function end_beats()
+    count_hits()
+    held.leave(read_news)
 end
 
 -- Beside the beats, which go on while it waits for AWS.
@@ -222,10 +232,9 @@ end
 local function start_heart()
     local clock = clock_of.new { cache = parts.cache, now = ngx.now }
     return heartbeat.start {
-        warn = warn, last = count_hits,
+        warn = warn, last = end_beats,
         { every = EACH_BEAT, run = function() read_clock(clock) end },
-        { every = EACH_BEAT, run = vaults.read_news },
-        { every = EACH_BEAT, run = function() parts.cache:read_news() end },
+        { every = EACH_BEAT, run = read_news },
         { every = EACH_BEAT, run = function() return parts.refresh:step() end },
         { every = EACH_SECOND, run = count_hits },
         { every = EACH_SECOND, run = read_renewals },

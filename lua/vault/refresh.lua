@@ -45,6 +45,7 @@ local function ignore() end
 -- fetch_one    function(policy, on_done) -> true | nil, message, word; on_done(result | nil,
 --              message, word)
 -- singles_most single fetches in flight by this worker (16)
+-- leaving      function() -> whether this worker leaves: it begins nothing more
 -- count        function(name, label, n): metrics
 -- warn         function(message): for people
 function _M.new(options)
@@ -53,7 +54,7 @@ function _M.new(options)
         numbers = options.numbers, now = options.now, random = options.random,
         fetch_batch = options.fetch_batch, fetch_one = options.fetch_one,
         singles_most = options.singles_most or 16, count = options.count or ignore,
-        warn = options.warn or ignore,
+        warn = options.warn or ignore, leaving = options.leaving or ignore,
         groups = {}, batches = 0, singles = 0,
         refused = {}, -- group -> the word with which a batch of it failed, not in passing
     }, metatable)
@@ -381,6 +382,9 @@ end
 -- Seconds until more may begin, where the pace held something back; else math.huge.
 function methods:step()
     local wait = math.huge
+    if self.leaving() then
+        return wait
+    end
     for name, group in pairs(self.groups) do
         local by_batch = not self.numbers:get(DENIED .. name)
         wait = math.min(wait, begin_all(self, name, group.together, by_batch),

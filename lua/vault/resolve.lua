@@ -59,6 +59,7 @@ local function loading(vault, settled, most)
     if most then
         way.most = most
     end
+    way.since = cache.flushed -- nil, or seconds: who asks after a flush joins no fetch from before
     return way
 end
 

@@ -147,12 +147,15 @@ function methods:flush(at)
         self.dict:flush_expired()
         self.dict:safe_set("f", at)
     end
-    self.misses, self.miss_count = {}, 0
+    self.misses, self.miss_count, self.flush_moment = {}, 0, at
 end
 
 -- The moment of the last flush, or nil.
 function methods:flushed()
-    return self.dict and self.dict:get("f")
+    if self.dict then
+        return self.dict:get("f")
+    end
+    return self.flush_moment
 end
 
 return _M

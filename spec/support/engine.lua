@@ -12,8 +12,8 @@ local _M = {}
 local methods = {}
 local metatable = { __index = methods }
 
-local ROOMS = { "vault.collector", "vault.blocking", "vault.late", "vault.semaphores",
-                "vault.untold", "vault.watch", "vault.fetch" }
+local ROOMS = { "vault.collector", "vault.blocking", "vault.late", "vault.handover",
+                "vault.semaphores", "vault.untold", "vault.watch", "vault.fetch" }
 local REPLACED = { "vault.core", "ngx.semaphore", unpack(ROOMS) }
 
 -- vault.core as vault.fetch sees it. finish(number, result | nil, message, word) ends a fetch.

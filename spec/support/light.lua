@@ -197,6 +197,8 @@ function _M.new()
         now = function() return self.clock end,
         update_time = function() end,
         sleep = function(seconds) wait(self, seconds, function() end) end,
+        thread = { spawn = function(action) return self:spawn(self.phase, action) end,
+                   kill = function(thread) thread.killed = true end },
         worker = { exiting = function() return self.leaving or false end,
                    id = function() return 0 end, count = function() return 1 end },
         config = { prefix = function() return "/prefix/" end },

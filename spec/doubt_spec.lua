@@ -1,5 +1,5 @@
--- cache_news_spec - what a worker makes of another one's changes, and what it says of its own
---                   (vault.cache).
+-- doubt_spec - what a worker makes of another one's changes, and what it says of its own
+--              (vault.doubt in vault.cache).
 
 local cache = require "vault.cache"
 local light = require "spec.support.light"
@@ -180,6 +180,43 @@ describe("the cache's news", function()
             assert.equal("c", payload(two, asked, loader("c")))
         end)
     end
+
+    -- A load that another's `deed` falls into.
+    local function across(payload_of, deed)
+        return { load = function(on_done, _, asked)
+            local result = { payload = payload_of, binary = false, version_id = payload_of,
+                             began = world.clock }
+            world:pass(0.1)
+            deed()
+            return on_done(result, nil, nil, asked)
+        end }
+    end
+
+    for _, how in ipairs { "with a dict", "alone" } do
+        it("of a flush leave nothing of a fetch from before it: " .. how, function()
+            dict = how == "with a dict" and dict or nil
+            one = worker()
+            assert.equal("old", payload(one, policy(), across("old", function() one:flush() end)))
+            assert.equal("new", payload(one, policy(), loader("new")))
+            assert.equal("new", current(one))
+        end)
+    end
+
+    it("of a flush leave nothing of what a worker fetched that had not heard of it", function()
+        assert.equal("old", payload(one, policy(), across("old", function() two:flush() end)))
+        assert.equal("new", payload(two, policy(), loader("new")))
+        one:read_news()
+        assert.equal("new", current(one))
+        assert.equal("new", current(two))
+    end)
+
+    it("of a flush by a clock that was set back are none", function()
+        one:flush()
+        world.clock = world.clock - 3600
+        assert.equal("a", payload(one, policy(), loader("a")))
+        assert.equal("a", current(one))
+        assert.equal("a", current(two))
+    end)
 
     it("need no dict", function()
         dict = nil
