@@ -33,14 +33,6 @@ function _M.conf(config, parts)
     return { prefix = options.prefix or config.prefix, raw = parts.grammar == "apisix" }
 end
 
--- Why no reference may ask for the variable that `parts` mean; nil where one may. Its value is of
--- no matter.
-function _M.refusal(parts)
-    local _, message, word = environment.get(_M.variable(_M.conf({}, parts), parts.resource,
-        parts.version))
-    return word == "refused" and message or nil
-end
-
 -- A strategy over getenv(name) -> string | nil, message, word.
 function _M.new(getenv)
     local strategy = { VERSION = _M.VERSION, new = _M.new, conf = _M.conf,
@@ -75,6 +67,14 @@ function _M.new(getenv)
             value and "empty" or "not set"), "not_found"
     end
 
+    -- Why no reference may ask for the variable that `parts` mean; nil where one may. Its value is
+    -- of no matter.
+    function strategy.refusal(parts)
+        local _, message, word = getenv(_M.variable(_M.conf({}, parts), parts.resource,
+            parts.version))
+        return word == "refused" and message or nil
+    end
+
     -- The value of a reference's `parts` in a vault with `config`.
     -- string | nil, message, word: as get's, core.extract's, core.base64_decode's
     function strategy.read(config, parts)
@@ -95,6 +95,6 @@ function _M.new(getenv)
 end
 
 local process = _M.new(environment.get)
-_M.init, _M.get, _M.read = process.init, process.get, process.read
+_M.init, _M.get, _M.read, _M.refusal = process.init, process.get, process.read, process.refusal
 
 return _M

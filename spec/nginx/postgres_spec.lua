@@ -9,6 +9,7 @@ local system = require "spec.support.system"
 
 -- Seconds after the first look that found a secret unchanged in which it may be looked for again.
 local LOOKS = { 1, 3, 7, 15, 25, 35, 45 }
+local LAG = 0.5 -- seconds by which the time of a busy worker's turn may be behind
 local ROLE = "app"
 local passwords = {} -- all there ever were: none may be seen anywhere
 
@@ -170,7 +171,7 @@ describe("try, against PostgreSQL", function()
     local function assert_few_calls(began, stages)
         local spent, passed, times = calls(), system.now() - began, 1
         for _, second in ipairs(LOOKS) do
-            times = times + (passed >= second and 1 or 0)
+            times = times + (passed >= second - LAG and 1 or 0)
         end
         assert.is_true(spent >= 1 and spent <= times * stages, spent .. " calls")
     end
