@@ -35,6 +35,16 @@ describe("a clock that was set back", function()
         assert.is_true(clock:read())
     end
 
+    it("has not had the moment of a flush yet, after which all is kept as ever", function()
+        one:flush()
+        set_back()
+        assert.equal("a", payload(one, policy(), loader("a")))
+        assert.equal("a", payload(one, policy(), failing("timeout")))
+        world:pass(HOUR)
+        assert.equal("b", payload(one, policy(), loader("b")))
+        assert.equal("b", payload(one, policy(), failing("timeout")))
+    end)
+
     it("is no clock that goes on, stands, was corrected a little or set ahead", function()
         payload(one, policy(), loader("a"))
         scheduled, changes = {}, 0

@@ -128,6 +128,19 @@ describe("collector", function()
         assert.is_nil(ends[4])
     end)
 
+    it("tells that the worker leaves, though no timer runs", function()
+        local told = 0
+        world.ngx.thread.kill = function() end
+        rig:with_socket()
+        collector.init_worker(function() told = told + 1 end)
+        world:pass(1)
+        assert.equal(0, told)
+        world.timers = "vanish"
+        world:leave()
+        world:pass(0.1)
+        assert.is_true(told > 0)
+    end)
+
     it("runs and explains on this thread, by the same settings", function()
         collector.configure { ca_file = "/ca.pem" }
         core.outcome = { nil, "planted", "timeout" }

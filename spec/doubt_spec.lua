@@ -210,12 +210,11 @@ describe("the cache's news", function()
         assert.equal("new", current(two))
     end)
 
-    it("of a flush by a clock that was set back are none", function()
-        one:flush()
-        world.clock = world.clock - 3600
-        assert.equal("a", payload(one, policy(), loader("a")))
-        assert.equal("a", current(one))
-        assert.equal("a", current(two))
+    it("of a flush are known to a worker that is forked after it", function()
+        local master = worker()
+        assert.equal("old", payload(one, policy(), across("old", function() two:flush() end)))
+        master:note_flush()
+        assert.equal("new", payload(master, policy(), loader("new")))
     end)
 
     it("need no dict", function()

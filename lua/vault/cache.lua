@@ -10,7 +10,7 @@
 -- good_until }. It expires by the smallest ttl of all who use it. good_until is that moment too,
 -- but later while an expired one serves, and 0 from when a newer version takes its place: whoever
 -- keeps what was cut out of one asks it. One that is renewed and the same version stays the same
--- table.
+-- table. One that is `flushed` is nobody's to keep.
 --
 -- An entry is what this worker knows of one key: { key, policy (of the smallest ttl), ttl, used,
 -- snapshot, kept (seconds in the dict), recheck (another version may be there), mixed (since when
@@ -62,7 +62,7 @@ function _M.new(options)
             self.on_entry(entry)
         end
     end)
-    self.flushed = self.shelf:flushed()
+    self:note_flush()
     return self
 end
 
@@ -143,8 +143,7 @@ end
 
 -- Whether what was asked for at the moment `began` is what was to be forgotten since.
 local function is_flushed(self, began)
-    local flushed = self.flushed
-    return flushed and began < flushed and not lifetime.is_ahead(flushed, self.now())
+    return self.flush_at and began < self.flush_at
 end
 
 -- What the dict has of `entry`, or nil.
@@ -212,7 +211,7 @@ local function store_result(self, policy, result)
     local now = self.now()
     result.began, result.fetched, result.arn = math.min(result.began or now, now), now, nil
     if is_flushed(self, result.began) then -- it is for those who wait, and not kept
-        result.expires, result.good_until = 0, 0
+        result.expires, result.good_until, result.flushed = 0, 0, true
         return result
     end
     local entry = entry_of(self, policy)
@@ -314,8 +313,9 @@ end
 
 -- Doubt -------------------------------------------------------------------------------------------
 
-methods.read_news, methods.flush, methods.drop, methods.loosen = doubt.read_news, doubt.flush,
-    doubt.drop, doubt.loosen
+methods.read_news, methods.flush, methods.note_flush = doubt.read_news, doubt.flush,
+    doubt.note_flush
+methods.drop, methods.loosen = doubt.drop, doubt.loosen
 
 -- Look whether another worker has something newer of `entry`; then that is what there is of it.
 function methods:look_again(entry)

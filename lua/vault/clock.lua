@@ -40,6 +40,7 @@ function methods:read()
             self.cache.on_entry(entry)
         end
     end
+    self.cache:note_flush()
     self.cache.on_change()
     return true
 end

@@ -22,6 +22,7 @@ local LOOK = 1 -- seconds after which a collector that was asked for is asked fo
 
 local settings = {} -- for the engine: ca_file
 local host_timer_at -- nil: ngx.timer.at
+local function on_leaving() end
 local jobs = {} -- number -> job, see submit
 local collecting = false
 local asked_for -- when its timer was made; past lua_max_running_timers none comes of it
@@ -127,6 +128,7 @@ local function hang_up_when_leaving()
     while true do
         ngx.sleep(LEAVE_LOOK)
         if ngx.worker.exiting() then
+            on_leaving()
             port:hang_up()
         end
     end
@@ -189,7 +191,10 @@ end
 
 -- Call in init_worker: starts the resident collector, so that fetches are collected the moment
 -- they finish. Without it they are polled for.
-function _M.init_worker()
+--
+-- leaving  nil, or function(): called once the worker leaves, or more often
+function _M.init_worker(leaving)
+    on_leaving = leaving or on_leaving
     _M.ensure("resident")
 end
 

@@ -18,9 +18,16 @@ local function take_news(cache, key)
     end
 end
 
+-- When the node's secrets were flushed last: `flushed` as the dict says it, `flush_at` by this
+-- clock, which may have been set back since. What was asked for before that is not to be kept.
+function _M.note_flush(cache)
+    local flushed = cache.shelf:flushed()
+    cache.flushed, cache.flush_at = flushed, flushed and math.min(flushed, cache.now())
+end
+
 -- The node's secrets were flushed, here or by another worker.
 local function heed_flush(cache)
-    cache.flushed = cache.shelf:flushed()
+    _M.note_flush(cache)
     _M.drop(cache)
     cache.on_flush()
 end
@@ -55,11 +62,12 @@ function _M.flush(cache)
     heed_flush(cache)
 end
 
--- Forget what this worker holds (the dict keeps its own).
+-- Forget what this worker holds (the dict keeps its own); who waited for some of it yet is to keep
+-- none either.
 function _M.drop(cache)
     for _, entry in pairs(cache.entries.items) do
         if entry.snapshot then
-            entry.snapshot.good_until = 0
+            entry.snapshot.good_until, entry.snapshot.flushed = 0, true
         end
     end
     cache.entries:clear()

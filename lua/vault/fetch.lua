@@ -256,26 +256,26 @@ end
 
 -- Wait for the fetch for `key` that began too early, and for one more that another worker may have
 -- begun; whoever comes after these began late enough.
-local function wait_for_earlier(key, options)
+local function wait_for_earlier(key, options, over)
     for _ = 1, EARLIER_MOST do
         local record = by_key[key]
         if not record or not is_earlier(record, options.since) then
             break
         end
-        wait(record, deadline_of(record, options))
+        wait(record, math.min(deadline_of(record, options), over))
     end
 end
 
 -- For phases that cannot wait: what is known already, or what came of the last fetch for which
 -- nobody waited.
-local function not_waiting(record, now_in)
+local function not_waiting(record, now_in, since)
+    local is_wanted = not (since and is_earlier(record, since))
     is_seen_to(record)
     look(record)
     local failure = untold.take(record.key)
-    if record.done then
+    if record.done and is_wanted then
         return record.result, record.message, record.word
-    end
-    if failure then
+    elseif failure then
         return nil, failure.message, failure.word
     end
     return nil, ("the %s phase of nginx cannot wait; the fetch is under way"):format(now_in),
@@ -291,9 +291,9 @@ function _M.blocks()
 end
 
 -- Call in init_worker: see vault.collector.
-function _M.init_worker()
+function _M.init_worker(leaving)
     blocking.init_worker()
-    collector.init_worker()
+    collector.init_worker(leaving)
 end
 
 local function new_record(key, request, on_done, options, about)
@@ -330,8 +330,9 @@ function _M.get(key, request, on_done, options, about)
     if now_in == "exit_worker" then -- no timer, no connection, and nobody to collect
         return nil, "the worker is leaving", "cancelled"
     end
-    if options and options.since and YIELDABLE[now_in] then
-        wait_for_earlier(key, options)
+    local since, over = options and options.since, ngx.now() + seconds_of(request)
+    if since and YIELDABLE[now_in] then
+        wait_for_earlier(key, options, over)
     end
     local record = by_key[key]
     if not record then
@@ -344,9 +345,9 @@ function _M.get(key, request, on_done, options, about)
         end
     end
     if YIELDABLE[now_in] then
-        return wait(record, deadline_of(record, options))
+        return wait(record, math.min(deadline_of(record, options), over))
     end
-    return not_waiting(record, now_in)
+    return not_waiting(record, now_in, since)
 end
 
 -- A fetch for which nobody waits.

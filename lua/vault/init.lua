@@ -121,7 +121,7 @@ end
 function _M.init_worker()
     node.init_worker()
     files.check()
-    fetch.init_worker()
+    fetch.init_worker(node.leave)
 end
 
 -- Settings with their references resolved, for what needs them before anything else runs.

@@ -207,11 +207,6 @@ local function read_news()
     parts.cache:read_news()
 end
 
-local function end_beats()
-    count_hits()
-    held.leave(read_news)
-end
-
 -- Beside the beats, which go on while it waits for AWS.
 local function read_renewals()
     if parts.renewal:is_told() then
@@ -232,7 +227,7 @@ end
 local function start_heart()
     local clock = clock_of.new { cache = parts.cache, now = ngx.now }
     return heartbeat.start {
-        warn = warn, last = end_beats,
+        warn = warn, last = count_hits,
         { every = EACH_BEAT, run = function() read_clock(clock) end },
         { every = EACH_BEAT, run = read_news },
         { every = EACH_BEAT, run = function() return parts.refresh:step() end },
@@ -253,6 +248,7 @@ function _M.init_worker()
     local locks = make_locks()
     vaults.start { locks = locks, wait = ngx.sleep }
     parts.cache.news = dict and news_of.new { dict = dict, now = ngx.now }
+    parts.cache:note_flush() -- the news before this are not read
     parts.refresh = make_refresh(locks)
     if locks_dict then
         fetch.share { locks = locks, failures = failures_of.new(locks_dict) }
@@ -262,11 +258,20 @@ function _M.init_worker()
     end
 end
 
--- Forget all secrets on the node: each is fetched again when it is wanted.
+-- This worker leaves: it has no beats any more.
+function _M.leave()
+    if parts.cache then
+        held.leave(read_news)
+    end
+end
+
+-- Forget all secrets on the node: each is fetched again when it is wanted. The time of this turn
+-- may be from long ago, and what was asked for since is not to be kept either.
 function _M.flush()
     if not parts.cache then
         return
     end
+    ngx.update_time()
     if locks_dict ~= dict then
         return parts.cache:flush()
     end

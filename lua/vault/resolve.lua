@@ -59,7 +59,7 @@ local function loading(vault, settled, most)
     if most then
         way.most = most
     end
-    way.since = cache.flushed -- nil, or seconds: who asks after a flush joins no fetch from before
+    way.since = cache.flush_at -- nil, or seconds: who asks after a flush joins no fetch from before
     return way
 end
 
@@ -199,7 +199,7 @@ local function read_secret(vault, parts, text, fresh)
     end
     local is_current = vaults.find(parts) == vault
     if value then
-        if is_current then
+        if is_current and not entry.snapshot.flushed then
             held.put(text, entry)
         end
         return value
@@ -235,6 +235,7 @@ _M.get = held.before(slow)
 
 -- The same, of its secret as it is from now on.
 function _M.fresh(text)
+    held.catch_up()
     return slow(text, true)
 end
 
