@@ -5,7 +5,6 @@
 -- Never: whole entities (vault.schema), which of several sources wins (vault.config). A complaint
 --        never shows the value: it may be a secret that was put into the wrong field.
 
-local env = require "vault.env"
 local reference = require "vault.reference"
 
 local find, gsub, lower, match = string.find, string.gsub, string.lower, string.match
@@ -52,7 +51,7 @@ local function check_reference(value)
     elseif parts.name ~= "env" or parts.id then
         return "only references to the environment may stand here: {vault://env/..}, $env://.."
     end
-    return env.refusal(parts)
+    return require("vault.env").refusal(parts) -- which asks C; nothing else here needs it
 end
 
 -- Checks of what a string says; each returns a complaint or nil -----------------------------------
