@@ -45,6 +45,14 @@ describe("a clock that was set back", function()
         assert.equal("b", payload(one, policy(), failing("timeout")))
     end)
 
+    it("hides no flush of another worker that was not heard of yet", function()
+        local other = worker()
+        payload(one, policy { resurrect_ttl = 60 }, loader("a"))
+        other:flush()
+        set_back()
+        assert.not_equal(one.flushed, one.shelf:flushed())
+    end)
+
     it("is no clock that goes on, stands, was corrected a little or set ahead", function()
         payload(one, policy(), loader("a"))
         scheduled, changes = {}, 0

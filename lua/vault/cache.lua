@@ -29,6 +29,7 @@ local metatable = { __index = methods }
 local RETRY_STALE = 1 -- seconds an expired snapshot serves before the next try, after a failed one
 local PATIENCE = 1 -- seconds that anybody waits for a new snapshot while an old one could serve
 local MIXED_LEAST = 3600 -- seconds; then, or after three ttls, who wants the smallest says so again
+local CLOCK_SET_BACK = 2 -- seconds; less is two workers' clocks
 local function ignore() end
 
 -- A cache.
@@ -152,7 +153,7 @@ local function read_shelf(self, entry)
     if not read or is_flushed(self, read.began) then -- put there by who had not heard of it yet
         return nil
     end
-    if lifetime.is_ahead(read.fetched, now) then -- nobody knows how old it is
+    if read.fetched > now + CLOCK_SET_BACK then -- nobody knows how old it is
         local snapshot = entry.snapshot
         read.fetched = math.min(now - entry.ttl, snapshot and snapshot.fetched or math.huge)
         read.began = read.fetched

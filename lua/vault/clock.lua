@@ -40,7 +40,8 @@ function methods:read()
             self.cache.on_entry(entry)
         end
     end
-    self.cache:note_flush()
+    local flush_at = self.cache.flush_at
+    self.cache.flush_at = flush_at and math.min(flush_at, now)
     self.cache.on_change()
     return true
 end

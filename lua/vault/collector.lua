@@ -172,12 +172,12 @@ local function collect(premature, kind)
     end
     -- Whoever still waits is served; after that each waiter finds no collector and sees to it.
     local ok, err = pcall(poll_until_idle)
-    if ngx.worker.exiting() then
-        abandon_all()
-    end
     collecting, asked_for = false, nil
     if not ok then
         ngx.log(ngx.ERR, "vault: collecting failed: ", err)
+    end
+    if ngx.worker.exiting() then
+        abandon_all()
     end
 end
 

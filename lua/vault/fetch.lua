@@ -255,7 +255,7 @@ local function is_earlier(record, since)
 end
 
 -- Wait for the fetch for `key` that began too early, and for one more that another worker may have
--- begun; whoever comes after these began late enough.
+-- begun, till the moment `over`; whoever comes after these began late enough.
 local function wait_for_earlier(key, options, over)
     for _ = 1, EARLIER_MOST do
         local record = by_key[key]

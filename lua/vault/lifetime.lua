@@ -1,7 +1,6 @@
 -- lifetime - how long what was fetched may serve, and how long it is kept.
 --
--- For:   sums of ttl, resurrect_ttl and the moment of a fetch, and what a snapshot is told of them;
---        which moments a clock that was set back has not had yet.
+-- For:   sums of ttl, resurrect_ttl and the moment of a fetch, and what a snapshot is told of them.
 -- Never: clocks, what is at hand (cache).
 --
 -- A policy is vault.cache's, of which ttl and resurrect_ttl count here. A ttl of 0 has no end.
@@ -10,7 +9,6 @@ local _M = {}
 
 local RESURRECT_KEPT = 7 * 86400 -- seconds at most that the dict keeps what nobody renews
 local SPARE = 60 -- seconds more, in which it is renewed for the last time
-local CLOCK_SET_BACK = 2 -- seconds; less is two workers' clocks
 
 -- When what was fetched at the moment `fetched` is to be renewed. started: before it nothing was
 -- fetched that is good without end.
@@ -30,11 +28,6 @@ function _M.settle(snapshot, ttl, started)
         end
         snapshot.expires = expires
     end
-end
-
--- Whether the moment `at` is another clock's than `now`: it was set back since.
-function _M.is_ahead(at, now)
-    return at > now + CLOCK_SET_BACK
 end
 
 -- Another table in the place of `snapshot`: that one is not good any more, and who knows it asks.

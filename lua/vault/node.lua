@@ -202,10 +202,12 @@ local function count_hits()
     parts.metrics:flush()
 end
 
-local function read_news()
-    vaults.read_news()
-    parts.cache:read_news()
-end
+-- What other workers changed: the vaults, and the secrets.
+local NEWS = {
+    warn = warn,
+    { every = EACH_BEAT, run = vaults.read_news },
+    { every = EACH_BEAT, run = function() parts.cache:read_news() end },
+}
 
 -- Beside the beats, which go on while it waits for AWS.
 local function read_renewals()
@@ -229,7 +231,7 @@ local function start_heart()
     return heartbeat.start {
         warn = warn, last = count_hits,
         { every = EACH_BEAT, run = function() read_clock(clock) end },
-        { every = EACH_BEAT, run = read_news },
+        NEWS[1], NEWS[2],
         { every = EACH_BEAT, run = function() return parts.refresh:step() end },
         { every = EACH_SECOND, run = count_hits },
         { every = EACH_SECOND, run = read_renewals },
@@ -261,7 +263,7 @@ end
 -- This worker leaves: it has no beats any more.
 function _M.leave()
     if parts.cache then
-        held.leave(read_news)
+        held.leave(function() heartbeat.beat(NEWS, 0) end)
     end
 end
 
